@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bertline.destination import replace_file
+from bertline.statistics.figures import percent
 from examples.loop import rows
 from examples.loop.page import Chapter, clock, write_page
 from examples.loop.server import Server, Workshop, serving
@@ -129,7 +130,7 @@ class Story:
         self._say(
             chapter,
             f"{self._size.window} texts were compared with the model's reference rows: {_drift_words(found)}",
-            ("accuracy of the answers", _percent(accuracy(before))),
+            ("accuracy of the answers", percent(accuracy(before))),
             ("smallest p-value", _p(found)),
         )
 
@@ -147,7 +148,7 @@ class Story:
             self._say(
                 chapter,
                 f"window {number}: {_drift_words(found)}",
-                (f"accuracy of the answers in window {number}", _percent(accuracy(some))),
+                (f"accuracy of the answers in window {number}", percent(accuracy(some))),
                 (f"smallest p-value in window {number}", _p(found)),
             )
             looked = self._shop.json(*self._retrain(number), "--dry-run")
@@ -199,7 +200,7 @@ class Story:
         assert traffic is not None
         some = traffic.wait_for(self._size.window, len(traffic.sent))
         self._measured["accuracy_after"] = accuracy(some)
-        self._say(chapter, "its answers are compared with the true labels", ("accuracy", _percent(accuracy(some))))
+        self._say(chapter, "its answers are compared with the true labels", ("accuracy", percent(accuracy(some))))
 
     def _bad_model(self) -> None:
         chapter = self._chapter("A model that learned shuffled labels is forced in, and goes back by itself")
@@ -295,11 +296,7 @@ def _tally(tally: dict[str, Any]) -> str:
 
 
 def _figure(figure: dict[str, Any]) -> str:
-    return f"{_percent(figure['value'])} ({_percent(figure['low'])} to {_percent(figure['high'])})"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{percent(figure['value'])} ({percent(figure['low'])} to {percent(figure['high'])})"
 
 
 def _p(found: dict[str, Any]) -> str:

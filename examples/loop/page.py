@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from bertline.destination import replace_file
 from bertline.evaluation import svg
+from bertline.statistics.figures import percent
 from examples.loop.traffic import Sent, accuracy
 
 WINDOW = 100  # requests of a point in the picture
@@ -66,7 +67,7 @@ def picture(sent: Sequence[Sent], chapters: Sequence[Chapter]) -> Markup:
     for value in svg.ticks(0.4, 1.0):
         marks += [
             svg.line(LEFT, plot.y(value), WIDTH - 12, plot.y(value), "grid"),
-            svg.text(f"{100 * value:.0f} %", LEFT - 8, plot.y(value) + 4, anchor="end"),
+            svg.text(percent(value, digits=0), LEFT - 8, plot.y(value) + 4, anchor="end"),
         ]
     for number, chapter in enumerate(chapters, 1):
         if 0 < chapter.at_s <= last_s:

@@ -59,7 +59,7 @@ def test_a_good_version_is_promoted_step_by_step_and_clients_change_once(registr
     new = registry.versions[GOOD]
     assert traffic.answered[new] > 100
     assert all(seen in ([registry.versions[1], new], [new]) for seen in traffic.sticky.values())
-    assert ended.reason.startswith("errors 0 % (0 of ")
+    assert ended.reason.startswith("errors 0\u202f% (0 of ")
     assert (shown["decided_by"], shown["status"], shown["reason"]) == ("registry", "promoted", ended.reason)
     assert registry.log()[1:] == [
         ("ana", "shadow", 2), ("rollout", "shadow", None), ("rollout", "canary", 2), ("rollout", "canary", 2),

@@ -19,7 +19,8 @@ from pydantic import JsonValue
 from bertline.bundle.figures import baseline_figures, figures
 from bertline.bundle.front_matter import front_matter
 from bertline.bundle.manifest import Manifest
-from bertline.statistics.figures import is_share
+from bertline.statistics.figures import INTERVAL
+from bertline.statistics.figures import value as written
 from bertline.tasks.contract import score_key
 
 _SHOWN_LABELS = 50
@@ -124,7 +125,7 @@ def _engines(manifest: Manifest) -> str:
         names = ("texts_per_s", "p50_ms", "megabytes", "memory_mb", f"test_{score_key(score)}")
         figures = [engine.measured.get(name) for name in names]
         shown = [f"{x:,.1f}" if isinstance(x, float | int) else "" for x in figures[:4]]
-        value = f"{figures[4]:.{'1%' if is_share(score) else '3f'}}" if isinstance(figures[4], float) else ""
+        value = written(score, figures[4]) if isinstance(figures[4], float) else ""
         lines.append(f"| {_text(engine.name)} | {' | '.join(shown)} | {value} |")
     return "\n".join(lines)
 
@@ -190,7 +191,7 @@ def _results(manifest: Manifest) -> str:
     rows, split = manifest.metrics.get("rows"), manifest.metrics.get("split")
     size = f"{rows:,} rows" if isinstance(rows, int) else "rows"
     which = f" ({_text(split)})" if split else ""
-    head = ["figure", "this model", "95 % interval", *map(_text, baselines)]
+    head = ["figure", "this model", INTERVAL, *map(_text, baselines)]
     lines = [
         [figure.title, figure.text, figure.interval]
         + [other[name].text if name in other else "" for other in baselines.values()]

@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from bertline.bundle.engine import FOLDER, Precision
 from bertline.errors import BundleError
+from bertline.statistics.figures import percent
 from bertline.text.reading import Input
 
 # The full network's sentence embeddings as a graph. Named here, where neither onnx nor torch is imported, because what
@@ -108,7 +109,7 @@ def objection(reference: Logits, logits: EngineLogits, precision: Precision, tem
     if off <= allowed:
         return None
     return (
-        f"its logits of the probe texts are off by {off:.1%} of their spread, and {allowed:.1%} is allowed "
+        f"its logits of the probe texts are off by {percent(off)} of their spread, and {percent(allowed)} is allowed "
         f"for {precision}"
     )
 

@@ -69,6 +69,8 @@ def _show(found: Clusters) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from bertline.statistics.figures import percent
+
     console = Console(highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     for name in ("cluster", "rows", "share"):
@@ -78,7 +80,7 @@ def _show(found: Clusters) -> None:
     table.add_column("a typical text", no_wrap=True, overflow="ellipsis", width=min(SHOWN, max(LEAST, room)))
     for one in found.clusters:
         text = " ".join(one.typical[0].split())
-        table.add_row(str(one.number), f"{one.rows:,}", f"{one.share:.1%}", one.name, text)
+        table.add_row(str(one.number), f"{one.rows:,}", percent(one.share), one.name, text)
     console.print(table)
     if found.silhouette is not None:
         console.print(f"\nSilhouette {found.silhouette:.3f}: 1 is well separated, 0 is not separated")

@@ -122,14 +122,14 @@ def _show(found: ComparedTable, both: tuple[Contestant, Contestant]) -> None:
 
 
 def _headlines(found: ComparedTable) -> list[str]:
-    from bertline.statistics.figures import percent, percent_range
+    from bertline.statistics.figures import INTERVAL, percent, percent_range
 
     rows, agreement = len(found.answers), found.agreement
     compared = sum(one.agree is not None for one in found.answers)
     differ = sum(one.agree is False for one in found.answers)
     told = [f"They differ on {differ:,} of {compared:,} rows." if differ else "No row has a different answer."]
     if compared:
-        share = f"{percent(agreement.value)} of the rows (95 % interval {percent_range(agreement)})"
+        share = f"{percent(agreement.value)} of the rows ({INTERVAL} {percent_range(agreement)})"
         told = [f"{told[0]} The same answer to {share}."]
     if found.labelled is not None:
         from bertline.lifecycle.comparison.wording import verdict_of

@@ -184,11 +184,13 @@ def show(one: Input, found: Explanation) -> None:
 
 def sentences(found: Explanation) -> list[str]:
     """What the shares mean, in sentences."""
+    from bertline.statistics.figures import PERCENT
+
     about = [f"Without any word the model says {signed(found.base)}; all words together make it {signed(found.value)}."]
     if found.method == "leave-one-out":
         about = ["Each word was left out alone, so shares do not add up."]
     if found.completeness_error is not None:
-        about.append(f"Completeness error: {100 * found.completeness_error:.2g}\N{NARROW NO-BREAK SPACE}%.")
+        about.append(f"Completeness error: {100 * found.completeness_error:.2g}{PERCENT}.")
     if found.cut_tokens:
         about.append(f"{found.cut_tokens:,} tokens were cut, and no word of them has a share.")
     if found.faithfulness is not None:

@@ -93,7 +93,9 @@ def _show_version(one: Live, *, slices: bool) -> None:
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+    from bertline.statistics.figures import percent
+
+    return f"{percent(estimate.value)} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
 
 
 def review(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from bertline.statistics.figures import figure
+from bertline.statistics.figures import INTERVAL, figure
 from bertline.statistics.intervals import Estimate
 
 
@@ -21,7 +21,7 @@ def print_figures(title: str, figures: Iterable[tuple[str, str, str]], *, stderr
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column(title)
     table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
+    table.add_column(INTERVAL, justify="right")
     for one in figures:
         table.add_row(*one)
     Console(stderr=stderr, highlight=False).print(table)

@@ -163,8 +163,9 @@ def _summary(version: ModelVersion) -> dict[str, Any]:
 
 def _print_table(versions: list[ModelVersion]) -> None:
     from bertline.registry.add import main_figure
+    from bertline.statistics.figures import INTERVAL
 
-    rows = [["model", "aliases", "added (UTC)", "task", "figure (95 % interval)", "digest"]]
+    rows = [["model", "aliases", "added (UTC)", "task", f"figure ({INTERVAL})", "digest"]]
     for one in versions:
         figure = main_figure(one.facts.get("metrics") or {})
         interval = f" ({figure.interval})" if figure and figure.interval else ""

@@ -88,6 +88,8 @@ def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from bertline.statistics.figures import percent
+
     console = Console(stderr=True, highlight=False)
     wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
@@ -103,7 +105,7 @@ def _show(bundle: Path, outcome: Optimized, settings: OptimizeSettings) -> None:
             f"{name} ←" if name == outcome.picked else name,
             *(f"{speed.texts_per_s:,.0f}", f"{speed.p50_ms:.2f}", f"{speed.p99_ms:.2f}", f"{one.megabytes:.1f}"),
             *((f"{one.cold.memory_mb:.0f}", f"{one.cold.seconds:.2f}") if wide else ()),
-            f"{one.quality.agreement:.1%}",
+            percent(one.quality.agreement),
             f"{one.quality.drop_points:.2f}",
             f"{outcome.reported[name].drop_points:.2f} ({0 - 100 * tested.high:.1f} to {0 - 100 * tested.low:.1f})",
         )

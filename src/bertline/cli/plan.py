@@ -61,6 +61,7 @@ def _show(console: Console, made: Plan) -> None:
     from rich.table import Table
 
     from bertline.deploy.capacity.answer import answer, assumptions, option_json
+    from bertline.statistics.figures import percent
 
     console.print(answer(made), soft_wrap=True, style="bold")
     priced = made.prices is not None
@@ -80,7 +81,7 @@ def _show(console: Console, made: Plan) -> None:
             f"{'~' if one.extrapolated else ''}{one.replicas} × {one.sizer.cores}",
             *((f"{facts['memory_mb']:,}", f"{facts['p50_ms']:.1f}") if wide else ()),
             f"{facts['p99_ms']:.1f}",
-            f"{facts['busy_ratio']:.0%}",
+            percent(facts["busy_ratio"], digits=0),
             *((f"{facts['per_month']:,.0f}",) if priced else ()),
         )
     console.print()

@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from bertline.inference import Prediction, Predictor
 from bertline.inference.requested import DEFAULT, Top, top_of
+from bertline.statistics.figures import percent
 from bertline.tasks.contract import Answer
 from bertline.tasks.embed.answer import Answer as Embedding
 from bertline.tasks.fill.answer import Answer as Filled
@@ -134,7 +135,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _share(label: str, share: float, width: int) -> str:
-    return f"{set_cell_size(_plain(label), width)}  {100 * share:5.1f} %"
+    return f"{set_cell_size(_plain(label), width)}  {percent(share):>7}"
 
 
 def _written(value: object) -> str:

@@ -131,13 +131,15 @@ def _show(found: Scan) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from bertline.statistics.figures import INTERVAL
+
     console = Console(highlight=False, markup=False)
     left = f", {found.left_out:,} left out" if found.left_out else ""
     console.print(f"{found.texts:,} texts{left}, {found.answers:,} answers of the model\n")
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("probe", no_wrap=True)
     table.add_column("broken", justify="right", no_wrap=True)
-    table.add_column("share, 95 % interval", no_wrap=True)
+    table.add_column(f"share, {INTERVAL}", no_wrap=True)
     table.add_column("", overflow="fold")
     for outcome in found.outcomes:
         if outcome.tried:

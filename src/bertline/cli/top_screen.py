@@ -41,7 +41,9 @@ def _head(url: str, frame: Frame | None) -> Text:
 
 def _figures(frame: Frame, *, pairs: int) -> Table:
     """Names and values, so many of them on a line."""
-    padding = NOTHING if frame.padding is None else f"{frame.padding:.0%}"
+    from bertline.statistics.figures import percent
+
+    padding = NOTHING if frame.padding is None else percent(frame.padding, digits=0)
     figures = [
         ("texts/s", number(frame.texts_per_s)), ("requests/s", number(frame.requests_per_s)),
         ("p50", time(frame.p50_s)), ("p99", time(frame.p99_s)),

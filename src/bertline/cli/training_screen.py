@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from bertline.cli.figures_table import print_figures, rows
 from bertline.machine.timing import DurationRange
+from bertline.statistics.figures import PERCENT
 from bertline.tasks.history import EpochRecord
 from bertline.training.progress import Plan, Step, duration, epoch_line, plan_lines, step_figures
 from bertline.training.settings import TrainSettings
@@ -35,7 +36,7 @@ class TrainingScreen:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %  {task.fields[figures]}"),
+            TextColumn("{task.percentage:>3.0f}" + PERCENT + "  {task.fields[figures]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,

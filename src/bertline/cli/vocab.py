@@ -75,11 +75,13 @@ def _show(console: Console, trained: Trained, settings: VocabularySettings) -> N
 def _show_coverage(console: Console, trained: Trained) -> None:
     from rich.table import Table
 
+    from bertline.statistics.figures import percent
+
     assert trained.coverage is not None
     table = Table(title=f"{trained.coverage[0].texts:,} held-out texts", title_justify="left", box=None)
     table.add_column("vocabulary")
     for name in ("tokens per word", "unknown words", "tokens"):
         table.add_column(name, justify="right")
     for name, one in zip(("new", trained.base), trained.coverage, strict=True):
-        table.add_row(name, f"{one.pieces_per_word:.3f}", f"{one.unknown_share:.3%}", f"{one.pieces:,}")
+        table.add_row(name, f"{one.pieces_per_word:.3f}", percent(one.unknown_share, digits=3), f"{one.pieces:,}")
     console.print(table)

@@ -70,7 +70,7 @@ def stratified_split(
         if share and not (parts == part).any():
             of = "" if groups is None else f" in {len(set(_group_codes(groups).tolist())):,} groups"
             raise DataError(
-                f"{len(labels):,} rows{of} are too few for a {PARTS[part]} part of {share:.0%}: "
+                f"{len(labels):,} rows{of} are too few for a {PARTS[part]} share of {share:g}: "
                 "give more, or other shares"
             )
     train, validation, test = (tuple(np.flatnonzero(parts == part).tolist()) for part in range(3))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bertline.errors import BertlineError, UsageError
+from bertline.statistics.figures import PERCENT
 
 
 class BoundMissed(BertlineError):
@@ -83,7 +84,7 @@ def missed_bounds(bounds: Sequence[Bound], metrics: Mapping[str, Mapping[str, fl
         if one.figure not in metrics:
             raise UsageError(f"there is no figure {one.figure!r} on {place}: give one of {', '.join(metrics)}")
     return [
-        f"{one.figure} is {metrics[one.figure]['value']:.4g} (95 % {metrics[one.figure]['low']:.4g} to "
+        f"{one.figure} is {metrics[one.figure]['value']:.4g} (95{PERCENT} {metrics[one.figure]['low']:.4g} to "
         f"{metrics[one.figure]['high']:.4g}), {'below the minimum' if one.least else 'above the maximum'} of "
         f"{one.value:g}"
         for one in bounds

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from bertline.evaluation.svg import CHARACTER, Number, Plot, element, line, path, picture, rect, shorten, text, ticks
 from bertline.statistics.calibration import Bin
-from bertline.statistics.figures import figure, is_share, percent, title, value
+from bertline.statistics.figures import INTERVAL, figure, is_share, percent, title, value
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
 from bertline.tasks.history import EpochRecord
@@ -125,7 +125,7 @@ def by_length(slices: Sequence[Slice], overall: float) -> Markup:
         *marks,
         text("tokens", LEFT - 8, 224, anchor="end", class_="small"),
         text("rows", LEFT - 8, 241, anchor="end", class_="small"),
-        _legend(("first", f"{shown}, 95 % interval"), ("diagonal", f"all rows {value(name, overall)}")),
+        _legend(("first", f"{shown}, {INTERVAL}"), ("diagonal", f"all rows {value(name, overall)}")),
     )
 
 
@@ -153,8 +153,9 @@ def interval_mark(name: str, estimate: Estimate, overall: float, scale: tuple[fl
     """A table cell's picture: one interval on a common ``scale``, with the overall value as a stroke."""
     plot = Plot(5, 0, 135, 18, scale, (0.0, 1.0))
     x = plot.x(estimate.value)
+    shown, interval = figure(name, estimate)
     return picture(
-        "{}, 95 % interval {}, all rows {}".format(*figure(name, estimate), value(name, overall)),
+        f"{shown}, {INTERVAL} {interval}, all rows {value(name, overall)}",
         140,
         18,
         line(plot.x(overall), 1, plot.x(overall), 17, "rule"),

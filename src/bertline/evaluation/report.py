@@ -20,7 +20,18 @@ from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
 
 # Of ``statistics.figures``, for the templates.
-FILTERS = ("percent", "percent_range", "plain", "exact", "figure", "title", "difference", "difference_range", "p_value")
+FILTERS = (
+    "percent",
+    "percent_range",
+    "rate",
+    "plain",
+    "exact",
+    "figure",
+    "title",
+    "difference",
+    "difference_range",
+    "p_value",
+)
 
 Pairs = Sequence[tuple[str, str]]
 Estimates = Mapping[str, Estimate]  # the overall figures by name

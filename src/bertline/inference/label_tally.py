@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertline.statistics.figures import percent
 from bertline.tasks.contract import Answer
 from bertline.text.truncation import SPECIAL_TOKENS
 
@@ -39,9 +40,9 @@ class LabelTally:
         """
         if not self.cut_texts:
             return None
-        share = 100 * self.cut_tokens / self.tokens
+        share = percent(self.cut_tokens / self.tokens)
         verb = "is" if self.cut_texts == 1 else "are"
         return (
             f"note: {self.cut_texts:,} of {self.texts:,} texts {verb} longer than {max_tokens} tokens; "
-            f"{self.cut_tokens:,} of all {self.tokens:,} tokens ({share:.1f} %) were not read"
+            f"{self.cut_tokens:,} of all {self.tokens:,} tokens ({share}) were not read"
         )

@@ -12,6 +12,8 @@ from functools import partial
 from html import escape
 from typing import Any
 
+from bertline.statistics.figures import percent
+
 Answer = Mapping[str, Any]
 Shown = tuple[str, str, str, str]  # what is given, its value, HTML of all of it, and what is not shown
 
@@ -150,11 +152,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[tuple[str, bool]]]) ->
         for line in lines
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def percent(share: float) -> str:
-    """A share as the service's page writes it: ``84.3 %``."""
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _bar(label: str, share: float, best: bool) -> str:

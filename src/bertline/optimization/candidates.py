@@ -22,6 +22,7 @@ from bertline.optimization.measure import Arrays, agreement, compute, matrix
 from bertline.optimization.threshold import Chosen, choose_threshold
 from bertline.optimization.vocabulary import PrunedVocabulary
 from bertline.statistics.activation import softmax
+from bertline.statistics.figures import percent
 from bertline.tasks.classify.truth import read_truth
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.measured import text_logits
@@ -147,7 +148,7 @@ class Workshop:
         covered = np.mean(
             [all(self.pruned.covers(piece.ids) for piece in reading.pieces) for reading in self.tuning.readings]
         )
-        kept = f"{len(self.pruned.kept):,} token embeddings; {covered:.1%} of texts need no other"
+        kept = f"{len(self.pruned.kept):,} token embeddings; {percent(float(covered))} of texts need no other"
         return replace(built, note=kept)
 
     def cascade(
@@ -230,7 +231,9 @@ def _logits(candidate: Candidate, rows: EncodedRows) -> Arrays:
 
 
 def _promise(chosen: Chosen, confidence: float) -> str:
-    summary = f"passes on {chosen.passed_on:.0%} of the texts"
+    summary = f"passes on {percent(chosen.passed_on, digits=0)} of the texts"
     if chosen.certified:
-        return f"{summary}; loses at most {100 * chosen.bound:.2f} points with {confidence:.0%} confidence"
+        return (
+            f"{summary}; loses at most {100 * chosen.bound:.2f} points with {percent(confidence, digits=0)} confidence"
+        )
     return f"{summary}; too few rows to promise a bound (at most {100 * chosen.bound:.2f} points)"

@@ -14,6 +14,7 @@ from bertline.evaluation.report import page_template
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.pick import FP32_NAME
 from bertline.optimization.settings import Goal, OptimizeSettings
+from bertline.statistics.figures import percent
 from bertline.tasks.contract import score_key
 
 WIDTH, HEIGHT = 680.0, 330.0
@@ -111,7 +112,7 @@ def capitalised(name: str) -> str:
 
 
 def _level(name: str, level: float) -> str:
-    return f"{level:.3f}" if name == "R²" else f"{100 * level:.1f} %"
+    return f"{level:.3f}" if name == "R²" else percent(level)
 
 
 def _point(plot: svg.Plot, name: str, point: tuple[float, float], optimized: Optimized) -> Markup:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from bertline.errors import UsageError
+from bertline.statistics.figures import rate
 
 SHADOW = "shadow"
 STEPS = ("1", "5", "25", "50", "100")
@@ -80,7 +81,7 @@ class Rollout:
     @property
     def step(self) -> str:
         """Of this moment, for people."""
-        return {"shadow": "shadow", "watch": "100 %, watched"}.get(self.role) or f"{self.steps[self.place]} %"
+        return {"shadow": "shadow", "watch": f"{rate(1.0)}, watched"}.get(self.role) or rate(self.share)
 
     def _canary_share(self) -> float:
         return float(self.steps[self.place]) / 100 if self.role == "canary" else 0.0

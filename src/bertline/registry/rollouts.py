@@ -23,6 +23,7 @@ from bertline.registry.rollout import SHADOW, Rollout, Status, Tally
 from bertline.registry.rollout_rows import change, insert, last_rollout, open_rollout, put_tally, tallies
 from bertline.registry.schema import HAS_ROLLOUTS, MIGRATIONS
 from bertline.registry.verdicts import keep
+from bertline.statistics.figures import rate
 
 BY = "rollout"
 
@@ -94,7 +95,9 @@ class Rollouts:
                 ),
             )
             if rollout.role == "watch":
-                raise UsageError("a rollout of 100 % alone is a promotion: leave --canary out, or give smaller steps")
+                raise UsageError(
+                    f"a rollout of {rate(1.0)} alone is a promotion: leave --canary out, or give smaller steps"
+                )
             self._name(connection, rollout, new, f"rollout {rollout.number} begins: {rollout.step}")
         return rollout
 

@@ -14,12 +14,22 @@ _TITLES = {
     "ndcg": "NDCG", "mrr": "MRR", "map": "MAP",
 }  # fmt: skip
 
-_SPACE = "\N{NARROW NO-BREAK SPACE}"
+PERCENT = "\N{NARROW NO-BREAK SPACE}%"
+INTERVAL = f"95{PERCENT} interval"
 
 
 def percent(share: float, *, digits: int = 1) -> str:
     """A share as ``84.3 %``."""
-    return f"{100 * share + 0.0:.{digits}f}{_SPACE}%"
+    return f"{100 * share + 0.0:.{digits}f}{PERCENT}"
+
+
+def rate(share: float) -> str:
+    """A share that may be very small, with three digits.
+
+    >>> rate(0.5).split(), rate(1 / 3000).split()
+    (['50', '%'], ['0.0333', '%'])
+    """
+    return f"{100 * share:.3g}{PERCENT}"
 
 
 def percent_range(estimate: Estimate) -> str:

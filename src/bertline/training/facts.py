@@ -11,6 +11,7 @@ from bertline.data.examples import Dataset, Example
 from bertline.data.labels import Labels
 from bertline.data.target_columns import EntitiesColumn
 from bertline.data.targets import names_of
+from bertline.statistics.figures import percent
 from bertline.tasks.classify.truth import SHOWN, counted
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Reading, Truncation
@@ -92,7 +93,7 @@ def cut_fact(readings: Sequence[Reading], truncation: Truncation) -> Fact:
     kept = "the first and last tokens are kept" if truncation.policy == "head_tail" else "the first tokens are kept"
     return "Truncation", (
         f"{cut:,} of {len(readings):,} texts are longer than {most} tokens; {kept}, "
-        f"{lost:,} tokens ({lost / total:.1%}) were cut"
+        f"{lost:,} tokens ({percent(lost / total)}) were cut"
     )
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Float, Integer
 
 from bertline.destination import replace_file
 from bertline.statistics.as_json import as_json
+from bertline.statistics.figures import PERCENT
 from bertline.statistics.intervals import Estimate, percentile
 from bertline.statistics.power_law import fall, slopes
 from bertline.training.ridge import Classes, Features, ridge_answers
@@ -74,7 +75,7 @@ class MoreLabels:
 
 
 def _points(gain: Estimate) -> str:
-    return f"{100 * gain.value:.1f} points (95 % {100 * gain.low:.1f} to {100 * gain.high:.1f})"
+    return f"{100 * gain.value:.1f} points (95{PERCENT} {100 * gain.low:.1f} to {100 * gain.high:.1f})"
 
 
 def measure_more_labels(

@@ -26,7 +26,7 @@ from bertline.encoder.outputs import OUTPUTS
 from bertline.encoder.source import find_model
 from bertline.errors import CheckpointError, SettingsError, TrainingError
 from bertline.statistics.as_json import as_json
-from bertline.statistics.figures import title, value
+from bertline.statistics.figures import percent, title, value
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.ranking import members
 from bertline.tasks.classify.spec import Spec
@@ -293,7 +293,11 @@ def _start(
 def _test_source(settings: TrainSettings) -> str:
     if settings.eval_data is not None:
         return str(settings.eval_data)
-    return few_shot.TEST_SOURCE if settings.few_shot else f"held out of {settings.test_ratio:.0%} of the rows"
+    return (
+        few_shot.TEST_SOURCE
+        if settings.few_shot
+        else f"held out of {percent(settings.test_ratio, digits=0)} of the rows"
+    )
 
 
 def _identity(prepared: Prepared, settings: TrainSettings) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_results_are_a_table_with_intervals_and_baselines(manifest: Manifest) ->
         },
     )
     assert "Measured on 1,000 rows that were not trained on (held out, seed 0)." in text
-    assert "| figure | this model | 95 % interval | TF-IDF | majority |" in text
+    assert "| figure | this model | 95\u202f% interval | TF-IDF | majority |" in text
     assert "| accuracy | 84.5 % | 82.2–86.6 | 78.0 % | 50.0 % |" in text.replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert "| negative log-likelihood | 0.371 |  |  |  |" in text
 

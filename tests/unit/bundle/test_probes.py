@@ -131,7 +131,7 @@ def test_a_difference_is_measured_by_its_effect_on_probabilities() -> None:
         (np.where(LOGITS < 0, np.nan, LOGITS), "its logits of the probe texts are not all finite numbers"),
         (
             -LOGITS,
-            "its logits of the probe texts are off by 20[0-9].[0-9]% of their spread, and 20.0% is allowed for int8",
+            "its logits of the probe texts are off by 20[0-9].[0-9].% of their spread, and 20.0.% is allowed for int8",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def test_bounds_end_the_command_with_1_after_the_figures(
     told = capsys.readouterr()
     assert json.loads(told.out)["metrics"]["accuracy"]["value"] == accuracy
     assert (tmp_path / "report" / "report.html").is_file()
-    assert told.err.startswith(f"error: on 5 rows of {table} accuracy is {accuracy:.4g} (95 % ")
+    assert told.err.startswith(f"error: on 5 rows of {table} accuracy is {accuracy:.4g} (95\u202f% ")
     assert f"below the minimum of {accuracy + 0.01:g}; ece is " in told.err
     assert told.err.endswith("above the maximum of -1: do not release this bundle\n")
 

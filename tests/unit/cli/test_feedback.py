@@ -36,7 +36,7 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> str:
 def test_show_says_how_often_each_version_was_right(url: str) -> None:
     said = run("show", "--predictions-url", url)
     assert "reviews: 5 predictions, 5 with their text\nfeedback: 2 counts\n" in said
-    assert f"version {NEW[:12]}: accuracy 50.0 % (9.5 to 90.5), on 2 predictions" in said
+    assert f"version {NEW[:12]}: accuracy 50.0\u202f% (9.5 to 90.5), on 2 predictions" in said
     assert "source: desk" in said
     content = json.loads(run("show", "--predictions-url", url, "--json"))
     assert content["versions"][0]["accuracy"]["value"] == 0.5

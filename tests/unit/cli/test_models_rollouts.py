@@ -43,7 +43,7 @@ def test_a_canary_begins_and_is_shown_and_ended(run: Run, url: str) -> None:
     begun = run("promote", "reviews:2", "--canary", "--steps", "5,50", "--force", "no gate yet", "--watch-s", "60")
     assert begun.exit_code == 0, begun.output
     assert begun.output == (
-        "rollout 1 of reviews:2 begins with 5 %: bertline models rollout reviews shows how it goes\n"
+        "rollout 1 of reviews:2 begins with 5\u202f%: bertline models rollout reviews shows how it goes\n"
     )
     with Database(url) as database:
         rollouts = Rollouts(database)
@@ -55,7 +55,7 @@ def test_a_canary_begins_and_is_shown_and_ended(run: Run, url: str) -> None:
     assert shown.exit_code == 0, shown.output
     lines = shown.output.splitlines()
     assert lines[0].startswith("rollout 1 of reviews:2, begun by ana: running since ")
-    assert lines[0].endswith(" UTC, 5 % of 5, 50, 100")
+    assert lines[0].endswith(" UTC, 5\u202f% of 5, 50, 100")
     assert lines[1] == "reason: no gate yet"
     assert lines[2].startswith("now: hold: ")
     assert "1,900" in shown.output

@@ -165,8 +165,8 @@ def test_a_latency_below_the_time_of_one_text_is_impossible(place: Path) -> None
     error = failure(*asked(place, p99_ms=5))
     assert isinstance(error, Impossible)
     assert str(error) == (
-        "no number of replicas answers 99 % of these texts within 5 ms: on an idle replica fp32, the fastest engine "
-        "here, takes 10.0 ms; ask for more time, or make the model faster with bertline optimize or distill"
+        "no number of replicas answers 99\u202f% of these texts within 5 ms: on an idle replica fp32, the fastest "
+        "engine here, takes 10.0 ms; ask for more time, or make the model faster with bertline optimize or distill"
     )
 
 

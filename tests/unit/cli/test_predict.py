@@ -85,7 +85,7 @@ def test_an_unknown_format_is_a_usage_error_that_lists_the_known_ones(bundle: Pa
 def test_truncated_texts_are_listed(bundle: Path) -> None:
     result = bertline(bundle, "it is " * 40, "so")
     assert result.stderr == (
-        "note: 1 of 2 texts is longer than 32 tokens; 50 of all 82 tokens (61.0 %) were not read\n"
+        "note: 1 of 2 texts is longer than 32 tokens; 50 of all 82 tokens (61.0\u202f%) were not read\n"
     )
 
 

@@ -121,7 +121,7 @@ def test_a_terminal_shows_a_line_for_each_word(words: Path) -> None:
     assert first == " · ".join(mask.candidates[0].token for mask in one.masks)
     assert [bool(line) for line in lines] == [True, True, False, True, True]
     assert sum(line.endswith("(for filmy)") for line in lines) == 2
-    assert re.fullmatch(r"  \S+ +\d+\.\d %.*", lines[0])
+    assert re.fullmatch(r"  \S+ +\d+\.\d\s%.*", lines[0])
 
 
 def test_a_table_gets_filled_texts_and_words(words: Path, tmp_path: Path) -> None:

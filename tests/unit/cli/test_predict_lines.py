@@ -51,22 +51,22 @@ def test_a_tab_line_has_the_columns_of_a_table() -> None:
 
 def test_a_screen_line_fits_and_cannot_command_the_terminal() -> None:
     text = "\x1b[2Jclear " + "x" * 100
-    assert ranks(text, PREDICTION, 1, 5, 40) == "good    75.0 %   [2Jclear xxxxxxxxxxxxx…"
-    assert ranks("short", PREDICTION, 1, 5, 40) == "good    75.0 %  short"
+    assert ranks(text, PREDICTION, 1, 5, 40) == "good    75.0\u202f%   [2Jclear xxxxxxxxxxxxx…"
+    assert ranks("short", PREDICTION, 1, 5, 40) == "good    75.0\u202f%  short"
 
 
 def test_wide_characters_are_counted_by_their_cells() -> None:
-    assert ranks("東京" * 20, PREDICTION, 1, 4, 40) == "good   75.0 %  " + "東京" * 6 + "…"
+    assert ranks("東京" * 20, PREDICTION, 1, 4, 40) == "good   75.0\u202f%  " + "東京" * 6 + "…"
 
 
 def test_the_cut_and_the_other_ranks_are_shown() -> None:
-    assert ranks("text", LONG, 2, 4, 0) == "good   75.0 %  (1,234 tokens cut)\nbad    25.0 %"
+    assert ranks("text", LONG, 2, 4, 0) == "good   75.0\u202f%  (1,234 tokens cut)\nbad    25.0\u202f%"
 
 
 def test_of_several_labels_the_assigned_ones_are_shown() -> None:
-    assert ranks("text", SEVERAL, None, 4, 0) == "good   75.0 %\nbad    50.0 %"
+    assert ranks("text", SEVERAL, None, 4, 0) == "good   75.0\u202f%\nbad    50.0\u202f%"
     assert ranks("text", NONE, None, 4, 40) == "no label  text"
-    assert ranks("text", NONE, 1, 4, 0) == "good   37.5 %"
+    assert ranks("text", NONE, 1, 4, 0) == "good   37.5\u202f%"
 
 
 def test_a_number_on_a_terminal() -> None:
@@ -87,6 +87,6 @@ def test_entities_as_a_json_line() -> None:
 
 def test_entities_on_a_terminal_are_below_their_text() -> None:
     assert fitted(entity_lines, 60, "Ada in São\tPa", TAGGED) == (
-        "2 entities  (2 tokens cut)  Ada in São Pa\n  person    75.0 %  Ada\n  geo-loc   50.0 %  São Pa"
+        "2 entities  (2 tokens cut)  Ada in São Pa\n  person    75.0\u202f%  Ada\n  geo-loc   50.0\u202f%  São Pa"
     )
     assert fitted(entity_lines, 60, "none", NOTHING) == "no entities  none"

@@ -36,7 +36,7 @@ def test_everything_is_on_80_columns() -> None:
         "bertline 0.1.0  http://127.0.0.1:8000  ready",
         "",
         "texts/s     1,530  requests/s       412  open            7",
-        "p50        4.2 ms  p99            39 ms  padding        8%",
+        "p50        4.2 ms  p99            39 ms  padding       8\u202f%",
         "",
         "model             version       engine  state  texts/s  queue   wait  lost",
         "reviews           b3ccb544e92d  int8    ready    1,500  2,310  34 ms     1",
@@ -53,7 +53,18 @@ def test_no_line_is_wider_than_the_screen_and_every_figure_is_there(width: int) 
     lines = drawn(FRAME, width=width)
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
-    for figure in ("1,530", "412", "4.2 ms", "39 ms", "8%", "2,310", "34 ms", "overloaded", "1,204", "down"):
+    for figure in (
+        "1,530",
+        "412",
+        "4.2 ms",
+        "39 ms",
+        "8\u202f%",
+        "2,310",
+        "34 ms",
+        "overloaded",
+        "1,204",
+        "down",
+    ):
         assert figure in text, text
     assert len(lines) == (12 if width >= 60 else 13), text  # nothing was folded
 

@@ -40,7 +40,7 @@ def test_it_compares_the_vocabulary_with_that_of_the_base_model(texts: Path, tmp
     lines = result.stderr.splitlines()
     assert any(line.startswith("70 tokens from 200 texts with ") for line in lines)
     new = figures["held_out"]["vocabulary"]
-    row = ["new", f"{new['pieces_per_word']:.3f}", "0.000%", f"{new['pieces']:,}"]
+    row = ["new", f"{new['pieces_per_word']:.3f}", "0.000", "%", f"{new['pieces']:,}"]
     assert row in [line.split() for line in lines]
     assert "all-MiniLM-L6-v2, 3 tokens" in lines
     assert "  a long film" in lines

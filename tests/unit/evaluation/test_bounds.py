@@ -23,5 +23,6 @@ def test_the_message_names_each_figure_that_is_outside() -> None:
     with pytest.raises(BoundMissed) as missed:
         check_bounds(bounds, metrics, "9 rows of a.csv")
     assert str(missed.value) == (
-        "on 9 rows of a.csv accuracy is 0.75 (95 % 0.7 to 0.8), below the minimum of 0.8: do not release this bundle"
+        "on 9 rows of a.csv accuracy is 0.75 (95\u202f% 0.7 to 0.8), below the minimum of 0.8: do not release this "
+        "bundle"
     )

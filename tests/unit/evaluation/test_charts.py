@@ -123,4 +123,4 @@ def test_a_figure_below_0_and_one_above_1_stay_on_the_picture() -> None:
     above = charts.bars("mae", [("Encoder", Estimate(40.0, 30.0, 50.0))])
     assert float(marks(above, "first bar")[0].attrib["width"]) <= charts.WIDTH
     slices = [Slice("4 tokens", 9, Estimate(40.0, 30.0, 50.0), unsure=True, figure="mae")]
-    assert "MAE, 95 % interval" in texts(charts.by_length(slices, 41.0))
+    assert "MAE, 95\u202f% interval" in texts(charts.by_length(slices, 41.0))

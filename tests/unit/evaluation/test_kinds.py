@@ -136,7 +136,7 @@ def test_an_evaluation_of_no_kind_has_its_figures(tmp_path: Path) -> None:
     page, record = written(Sixth(), tmp_path)
     assert kind_of(Sixth()) is FIGURES_ALONE
     assert Page(page).open == []
-    assert "Recall at 10 50.0\N{NARROW NO-BREAK SPACE}% on 12 texts (95 % interval 40.0–60.0)." in page
+    assert "Recall at 10 50.0\u202f% on 12 texts (95\u202f% interval 40.0–60.0)." in page
     assert "mean rank" in page
     assert "4.250" in page
     assert record["metrics"] == Sixth().metrics()

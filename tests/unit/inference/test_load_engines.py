@@ -26,7 +26,7 @@ from bertline.inference.torch_backend import TorchBackend
 from bertline.testing.tiny import TEXTS, tiny_classifier, write_tiny_bundle
 
 OTHER = Engine(name="other", precision="fp32", file="engines/other.onnx")
-PROBED = r"its logits of the probe texts are off by .*% of their spread, and 0\.1% is allowed for fp32"
+PROBED = r"its logits of the probe texts are off by .*% of their spread, and 0\.1.% is allowed for fp32"
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def test_a_notebook_shows_each_text_with_a_bar_for_each_label(answers: bertline.
     assert html.count('class="track"') == 6
     assert 'class="fill best" style="width:90.0%"' in html
     assert "good good bad" in page.words
-    assert "90.0\N{NO-BREAK SPACE}%" in page.words
+    assert "90.0\N{NARROW NO-BREAK SPACE}%" in page.words
 
 
 def test_nothing_of_a_text_or_a_label_is_markup() -> None:

@@ -18,6 +18,7 @@ from bertline.optimization import candidates
 from bertline.optimization.candidates import Candidate, EncodedRows, Workshop
 from bertline.optimization.measure import Arrays, compute, matrix
 from bertline.optimization.vocabulary import prune
+from bertline.statistics.figures import percent
 from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import logits_of, random_texts, tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
@@ -124,7 +125,7 @@ def test_the_smallest_engine_reports_how_many_texts_its_tokens_cover(workshop: W
     found = workshop.small(NETWORK, FULL)
     covered = np.mean([workshop.pruned.covers(one.piece.ids) for one in READINGS])
     assert 0 < covered < 1
-    assert found.note == f"60 token embeddings; {covered:.1%} of texts need no other"
+    assert found.note == f"60 token embeddings; {percent(float(covered))} of texts need no other"
     assert found.engine.name == "small"
 
 
@@ -132,8 +133,8 @@ def test_a_cascade_reports_its_share_passed_on_and_promises_only_what_the_rows_s
     fp32 = workshop.float_of(NETWORK, "student")
     wide, chosen = workshop.cascade(fp32, fp32, allowed=0.5, confidence=0.95)
     assert chosen.certified
-    assert wide.note.startswith("passes on 0% of the texts; loses at most 11.")
-    assert wide.note.endswith(" points with 95% confidence")
+    assert wide.note.startswith("passes on 0\u202f% of the texts; loses at most 11.")
+    assert wide.note.endswith(" points with 95\u202f% confidence")
     narrow, chosen = workshop.cascade(fp32, fp32, allowed=0.001, confidence=0.95)
     assert not chosen.certified
     assert "too few rows to promise a bound (at most 11." in narrow.note

@@ -243,7 +243,7 @@ def test_an_engine_that_the_loader_refuses_is_reported_and_neither_picked_nor_wr
     assert load_predictor(copy).engine == found.picked
     record = json.loads((copy / "report" / "engines.json").read_text())["engines"]
     assert re.fullmatch(
-        r"cannot be used: its logits of the probe texts are off by .*% of their spread, and 0\.0% is allowed for int8",
+        r"cannot be used: its logits of the probe texts are off by .*% of their spread, and 0\.0.% is allowed for int8",
         record["int8"]["note"],
     )
     assert record["cascade"]["note"].endswith(

@@ -30,6 +30,7 @@ from bertline.optimization.measure import Arrays, compute, matrix
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.run import optimize, plan
 from bertline.optimization.settings import OptimizeSettings
+from bertline.statistics.figures import percent
 from bertline.tasks.classify.spec import Spec as Classify
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.fill.spec import Spec as Fill
@@ -168,7 +169,7 @@ def test_the_score_of_the_task_is_named_wherever_figures_are(done: Done) -> None
     fp32 = next(one for one in load(done.directory).manifest.engines if one.name == "fp32").measured
     value = fp32[f"test_{key}"]
     assert isinstance(value, float)
-    shown = f"{value:.3f}" if score in ("R²", "NDCG@10") else f"{value:.1%}"
+    shown = f"{value:.3f}" if score in ("R²", "NDCG@10") else percent(value)
     assert any(line.startswith("| fp32 |") and line.endswith(f"| {shown} |") for line in card.splitlines())
 
 

@@ -30,8 +30,8 @@ def test_a_step_says_who_answers() -> None:
     steps = [Rollout(1, "films", 1, "a", 2, "b" * 64, rollout.steps, place) for place in range(3)]
     assert [(one.role, one.share, one.step) for one in steps] == [
         ("shadow", 0.0, "shadow"),
-        ("canary", 0.05, "5 %"),
-        ("watch", 1.0, "100 %, watched"),
+        ("canary", 0.05, "5\u202f%"),
+        ("watch", 1.0, "100\u202f%, watched"),
     ]
     assert (rollout.name, Rollout(1, "films", None, None, None, "b" * 64, ("5",)).name) == ("films:2", "b" * 12)
 

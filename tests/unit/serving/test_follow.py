@@ -137,9 +137,12 @@ def test_a_bug_is_logged_once_with_its_type_and_ends_nothing(
         scene.look(2)
         patch.setattr(follow, "monotonic", lambda: 1e9)
         scene.look()
-    message = "films stays as it is, reviews@champion cannot be followed: ZeroDivisionError at builtins.ZeroDivisionError"
+    message = (
+        "films stays as it is, reviews@champion cannot be followed: ZeroDivisionError at builtins.ZeroDivisionError"
+    )
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith(message) and "a text of a user" not in caplog.messages[0]
+    assert caplog.messages[0].startswith(message)
+    assert "a text of a user" not in caplog.messages[0]
     monkeypatch.setattr(follow, "monotonic", lambda: 2e9)
     scene.look()
     assert scene.models.calls == [("load", "films", "2")]

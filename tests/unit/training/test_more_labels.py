@@ -70,5 +70,8 @@ def test_it_is_said_in_points_for_the_models_own_error() -> None:
     found = MoreLabels(300, (38, 75, 150, 300), accuracy, Estimate(-0.5, -0.6, -0.3))
     name, said = found.fact(0.8)
     assert name == "More labels"
-    hundred, double = "2.7 points (95 % 1.7 to 3.2)", "5.9 points (95 % 3.8 to 6.8)"
+    hundred, double = (
+        "2.7 points (95\u202f% 1.7 to 3.2)",
+        "5.9 points (95\u202f% 3.8 to 6.8)",
+    )
     assert f"100 more than the 300 rows would raise the accuracy by {hundred}, twice as many by {double}, " in said

@@ -15,6 +15,7 @@ from bertline.bundle import load
 from bertline.errors import BundleError, DataError, TrainingError
 from bertline.inference import load_predictor
 from bertline.lifecycle.predictions.more_labels import gain_of
+from bertline.statistics.figures import percent
 from bertline.training.checkpoint import STATE, working_directory
 from bertline.training.progress import Plan, Silent
 from bertline.training.run import Trained, check, train
@@ -77,7 +78,7 @@ def test_the_report_and_the_card_tell_the_same_figures(trained: tuple[Trained, T
     assert record["metrics"] == result.measured.evaluation.metrics()
     assert len(record["history"]) == len(result.history) == 2
     assert {one["name"] for one in record["baselines"]} == {"Majority class", "TF-IDF + logistic regression"}
-    assert f"{result.measured.evaluation.accuracy.value:.1%}".rstrip("%") in (result.bundle / "README.md").read_text()
+    assert percent(result.measured.evaluation.accuracy.value) in (result.bundle / "README.md").read_text()
 
 
 def test_it_reports_its_findings_in_the_data(trained: tuple[Trained, Told]) -> None:

@@ -11,6 +11,7 @@ from bertline.deploy.capacity.plan import HOURS_PER_MONTH, MEMORY_MARGIN, Option
 from bertline.deploy.capacity.settings import DAY
 from bertline.deploy.capacity.simulation import Outcome
 from bertline.deploy.capacity.sizing import MOST_BUSY, POOL
+from bertline.statistics.figures import percent
 
 BUSY_LOAD = 0.3  # of the cores, by others, from which measurements are doubtful
 BUSY = 0.8  # of a replica's load, at which the autoscalers' target is read
@@ -48,7 +49,7 @@ def assumptions(plan: Plan) -> Iterator[str]:
     lengths = plan.sample
     yield (
         f"Texts: {lengths.source}, one a request: {lengths.tokens(0.5)} tokens in the median, {lengths.tokens(0.99)} "
-        "at the 99 % quantile."
+        f"at the {percent(0.99, digits=0)} quantile."
     )
     yield (
         f"Measured on {best.times.processor}, {_count(best.times.cores, 'core')}, as CPU time: a core that others use "
@@ -73,13 +74,11 @@ def assumptions(plan: Plan) -> Iterator[str]:
         if asked.zones > 1
         else "the loss of a zone is not covered (--zones 3)"
     )
-    yield (
-        f"Sized for {asked.headroom:.0%} more than asked (--headroom), with cores busy at most {MOST_BUSY:.0%} of the "
-        f"time; {zones}."
-    )
+    more, busy = percent(asked.headroom, digits=0), percent(MOST_BUSY, digits=0)
+    yield f"Sized for {more} more than asked (--headroom), with cores busy at most {busy} of the time; {zones}."
     curve = "an assumed curve (--day gives yours)" if asked.day == DAY else "your curve"
-    mean = sum(asked.day) / len(asked.day)
-    yield f"Day: {curve}; the mean is {mean:.0f} % of the peak. A month has {HOURS_PER_MONTH:g} hours."
+    mean = percent(sum(asked.day) / len(asked.day) / 100, digits=0)
+    yield f"Day: {curve}; the mean is {mean} of the peak. A month has {HOURS_PER_MONTH:g} hours."
     if plan.prices is None:
         yield "No prices: give a table of yours with --prices."
     else:

@@ -19,6 +19,7 @@ from bertline.deploy.capacity.sizing import Load, Sizer
 from bertline.errors import BertlineError, UsageError
 from bertline.machine.gpu import torch_sees_gpu
 from bertline.service.settings import ServeSettings
+from bertline.statistics.figures import percent
 
 MEMORY_MARGIN = 1.25  # memory that a replica is given, as a multiple of what was measured
 HOURS_PER_MONTH = 730.0
@@ -287,9 +288,9 @@ def _impossible(measured: Sequence[ServiceTimes], settings: PlanSettings, load: 
     best = min(sizers, key=lambda one: one.least_ms)
     if best.least_ms > settings.p99_ms:
         return Impossible(
-            f"no number of replicas answers 99 % of these texts within {settings.p99_ms:g} ms: on an idle replica "
-            f"{best.times.engine}, the fastest engine here, takes {best.least_ms:.1f} ms; ask for more time, or make "
-            "the model faster with bertline optimize or distill"
+            f"no number of replicas answers {percent(0.99, digits=0)} of these texts within {settings.p99_ms:g} ms: on "
+            f"an idle replica {best.times.engine}, the fastest engine here, takes {best.least_ms:.1f} ms; ask for more "
+            "time, or make the model faster with bertline optimize or distill"
         )
     return Impossible(
         f"no option meets {settings.p99_ms:g} ms on these machines: give machines with more cores or memory, "

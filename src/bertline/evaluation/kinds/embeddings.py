@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.evaluation.kinds.kind import Kind
-from bertline.statistics.figures import figure
+from bertline.statistics.figures import INTERVAL, figure
 from bertline.tasks.embed.measure import EmbedEvaluation
 
 MEANINGS = {
@@ -22,10 +22,10 @@ def lead(evaluation: EmbedEvaluation) -> str:
     (name, estimate), *_ = evaluation.headline()
     value, interval = figure(name, estimate)
     if not evaluation.queries:
-        return f"{name} {value} over {evaluation.rows:,} pairs of texts (95 % interval {interval})."
+        return f"{name} {value} over {evaluation.rows:,} pairs of texts ({INTERVAL} {interval})."
     return (
         f"{name} {value} over {evaluation.counted:,} of {evaluation.queries:,} queries, each of which searches "
-        f"{evaluation.searched:,} texts (95 % interval {interval})."
+        f"{evaluation.searched:,} texts ({INTERVAL} {interval})."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.evaluation.kinds.kind import Kind
-from bertline.statistics.figures import percent, percent_range
+from bertline.statistics.figures import INTERVAL, percent, percent_range
 from bertline.tasks.tag.entity_scores import EntityEvaluation
 
 
@@ -14,7 +14,7 @@ def lead(evaluation: EntityEvaluation) -> str:
     f1 = evaluation.micro["f1"]
     return (
         f"F1 {percent(f1.value)} over {evaluation.entities:,} entities in {evaluation.rows:,} texts "
-        f"(95 % interval {percent_range(f1)}), {len(evaluation.types)} types."
+        f"({INTERVAL} {percent_range(f1)}), {len(evaluation.types)} types."
     )
 
 

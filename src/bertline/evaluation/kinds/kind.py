@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bertline.statistics.figures import figure
+from bertline.statistics.figures import INTERVAL, figure
 
 
 def _headline(evaluation: Any) -> str:
     (name, estimate), *_ = evaluation.headline()
     value, interval = figure(name, estimate)
-    return f"{name[:1].upper()}{name[1:]} {value} on {evaluation.rows:,} texts (95 % interval {interval})."
+    return f"{name[:1].upper()}{name[1:]} {value} on {evaluation.rows:,} texts ({INTERVAL} {interval})."
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.evaluation.kinds.kind import Kind
-from bertline.statistics.figures import exact, plain
+from bertline.statistics.figures import INTERVAL, exact, plain
 from bertline.tasks.classify.number import NumberEvaluation
 
 
@@ -14,7 +14,7 @@ def lead(evaluation: NumberEvaluation) -> str:
     mae, r2 = evaluation.scores.mae, evaluation.scores.r2
     low, high = evaluation.truth_range
     return (
-        f"Off by {plain(mae.value)} on average over {evaluation.rows:,} texts (95 % interval {plain(mae.low)}–"
+        f"Off by {plain(mae.value)} on average over {evaluation.rows:,} texts ({INTERVAL} {plain(mae.low)}–"
         f"{plain(mae.high)}), where “{evaluation.label}” lies between {exact(low)} and {exact(high)}; "
         f"R² is {plain(r2.value)}."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.evaluation.kinds.kind import Kind, rows_of
-from bertline.statistics.figures import percent, percent_range
+from bertline.statistics.figures import INTERVAL, percent, percent_range
 from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.classify.truth import counted
 
@@ -15,7 +15,7 @@ def lead(evaluation: Evaluation) -> str:
     accuracy = evaluation.accuracy
     sentence = (
         f"Right on {percent(accuracy.value)} of {evaluation.rows:,} rows "
-        f"(95 % interval {percent_range(accuracy)}), {len(evaluation.labels)} labels."
+        f"({INTERVAL} {percent_range(accuracy)}), {len(evaluation.labels)} labels."
     )
     if evaluation.unknown:
         sentence += (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bertline.evaluation.kinds.kind import Kind
-from bertline.statistics.figures import exact, plain
+from bertline.statistics.figures import INTERVAL, exact, plain
 from bertline.tasks.rank.measure import NAMES, RankEvaluation
 
 
@@ -12,7 +12,7 @@ def lead(evaluation: RankEvaluation) -> str:
     ndcg = evaluation.headline()[0][1]
     return (
         f"NDCG@10 {plain(ndcg.value)} over {evaluation.counted:,} of {evaluation.queries:,} queries with "
-        f"{evaluation.rows:,} texts (95 % interval {plain(ndcg.low)}–{plain(ndcg.high)}); a text is relevant from a "
+        f"{evaluation.rows:,} texts ({INTERVAL} {plain(ndcg.low)}–{plain(ndcg.high)}); a text is relevant from a "
         f"score of {exact(evaluation.highest / 2)} on."
     )
 

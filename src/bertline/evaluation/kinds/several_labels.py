@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.evaluation.kinds.kind import Kind
-from bertline.statistics.figures import percent, percent_range
+from bertline.statistics.figures import INTERVAL, percent, percent_range
 from bertline.statistics.thresholds import LEAST_POSITIVES
 from bertline.tasks.classify.several_labels import SeveralEvaluation
 from bertline.tasks.classify.truth import counted
@@ -15,7 +15,7 @@ def lead(evaluation: SeveralEvaluation) -> str:
     """The score, and how often the whole set is right."""
     micro, exact = evaluation.micro["f1"], evaluation.exact_match
     sentence = (
-        f"Micro-F1 {percent(micro.value)} on {evaluation.rows:,} texts (95 % interval {percent_range(micro)}), "
+        f"Micro-F1 {percent(micro.value)} on {evaluation.rows:,} texts ({INTERVAL} {percent_range(micro)}), "
         f"{len(evaluation.labels)} labels; {percent(exact.value)} of the texts have exactly the right labels."
     )
     note = unknown(evaluation, "the model")

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from bertline.evaluation import svg
 from bertline.lifecycle.drift.found import Change, PriorShift
+from bertline.statistics.figures import INTERVAL, percent
 
 ROW, LEFT, WIDTH = 44, 130, 560
 SMALL_WIDTH, SMALL_HEIGHT, SMALL_LEFT = 370.0, 210.0, 50.0
@@ -32,8 +33,8 @@ def shares_picture(prior: PriorShift) -> Markup:
             svg.element("circle", cx=plot.x(after.value), cy=float(middle), r=5, class_="first dot"),
         ]
     values = svg.ticks(0.0, most)
-    axis = [svg.text(f"{value:.0%}".replace("%", " %"), plot.x(value), height - 6, anchor="middle") for value in values]
-    title = "Shares of labels: bars in the reference, dots with 95 % intervals in the new texts"
+    axis = [svg.text(percent(value, digits=0), plot.x(value), height - 6, anchor="middle") for value in values]
+    title = f"Shares of labels: bars in the reference, dots with {INTERVAL}s in the new texts"
     return svg.picture(title, WIDTH, height, *marks, *axis)
 
 
@@ -54,7 +55,7 @@ def distributions_picture(change: Change, words: Callable[[float], str]) -> Mark
         title,
         SMALL_WIDTH,
         SMALL_HEIGHT,
-        plot.grid(shares, [f"{one:.0%}".replace("%", " %") for one in shares]),
+        plot.grid(shares, [percent(one, digits=0) for one in shares]),
         *marks,
         svg.path(_steps(plot, before), "second curve"),
         svg.path(_steps(plot, after), "first curve"),

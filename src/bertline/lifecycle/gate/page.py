@@ -13,6 +13,7 @@ from bertline.evaluation import svg
 from bertline.evaluation.report import page_template
 from bertline.lifecycle.gate.check import Check
 from bertline.lifecycle.gate.run import Gated
+from bertline.statistics.figures import INTERVAL
 
 HEADLINES = {
     "yes": "The challenger may be promoted.",
@@ -75,7 +76,7 @@ def slices_picture(check: Check, margin: float) -> Markup:
     axis = [
         svg.text(f"{100 * value:+.0f}", plot.x(value), height - 6, anchor="middle") for value in svg.ticks(low, high)
     ]
-    title = "Points of score against the champion on each slice, with 95 % intervals; dashed: the slice margin"
+    title = f"Points of score against the champion on each slice, with {INTERVAL}s; dashed: the slice margin"
     return svg.picture(title, WIDTH, height, *marks, *axis)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
+
 from bertline.lifecycle.gate.check import Check
 from bertline.lifecycle.gate.rows import Judged
 from bertline.lifecycle.gate.settings import GateSettings

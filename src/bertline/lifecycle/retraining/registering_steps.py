@@ -32,7 +32,7 @@ def register(run: Run) -> Facts:
 
 
 def withdraw(registry: RegistrySettings, journal: Journal, by: str, why: str) -> str | None:
-    """Take the alias challenger from the version of a run that ends without a challenger; what became of it, for people.
+    """Take the alias challenger from the version of a run that ends without one; what became of it, for people.
 
     None if the run never moved the alias, or somebody has moved it since. A rollout that the run began ends too.
 

@@ -16,6 +16,7 @@ from typing import Literal
 from bertline.lifecycle.rollout.plan import Plan
 from bertline.registry.rollout import Rollout, Status, Tally
 from bertline.statistics.anytime import Rate, log_above, log_below, log_higher, log_lower
+from bertline.statistics.figures import rate as written
 
 WIDEST = 0.2  # bound of a step with few clients
 CHECKS = 4  # errors, slow requests, disagreement, wrong answers
@@ -72,7 +73,8 @@ class Check:
         told = f"{self.name} {_told(self.rate)}"
         if self.against is not None:
             told += f" against {_told(self.against)}"
-        return f"{told}, bound {100 * self.bound:g} {'points more' if self.against is not None else '%'}"
+        bound = written(self.bound) if self.against is None else f"{100 * self.bound:g} points more"
+        return f"{told}, bound {bound}"
 
 
 def decide(
@@ -167,4 +169,4 @@ def _missing(
 
 
 def _told(rate: Rate) -> str:
-    return f"{100 * rate.value:.3g} % ({rate.hits:,} of {rate.trials:,})"
+    return f"{written(rate.value)} ({rate.hits:,} of {rate.trials:,})"

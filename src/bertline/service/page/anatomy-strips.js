@@ -2,13 +2,13 @@
 // it: the numbers themselves are one click away, so colour is never the only sign.
 
 import { make, nest } from "./elements.js";
-import { amount } from "./words.js";
+import { amount, rounded } from "./words.js";
 
 const MINUS = "\u2212";
 const drawn = new Set(); // canvases, drawn again when light turns to dark
 
 export const figure = (value, digits = 2) => value.toFixed(digits).replace("-", MINUS);
-export const share = (value) => `${(100 * value).toFixed(1)}\u202f%`;
+export const share = (value) => rounded(value, 1);
 
 export function forget() {
   drawn.clear();

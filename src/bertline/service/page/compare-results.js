@@ -4,7 +4,7 @@ import { chart } from "./charts.js";
 import { drawRows } from "./compare-rows.js";
 import { drawMatrix } from "./compare-matrix.js";
 import { make, nest } from "./elements.js";
-import { amount, count, milliseconds, percent } from "./words.js";
+import { amount, count, hundredths, milliseconds, percent, rounded } from "./words.js";
 
 const MINUS = "\u2212";
 const LEAK = 0.01; // of the rows; news repeat
@@ -116,11 +116,11 @@ function shifts({ answers, agreement }) {
   const far = answers.shift.filter((shift) => shift >= 0.5).length;
   const sorted = [...answers.shift].sort((one, other) => one - other);
   const median = sorted[sorted.length >> 1] ?? 0;
-  const words = `Half of the rows have scores at most ${median < 0.0005 ? `0.1\u202f%` : percent(median)} apart; ${far ? count(far, "row") : "none"} at least 50\u202f%.`;
+  const words = `Half of the rows have scores at most ${median < 0.0005 ? hundredths(0.1) : percent(median)} apart; ${far ? count(far, "row") : "none"} at least 50\u202f%.`;
   const logged = (number) => Math.log10(1 + number);
   return [
     chart(`Rows by the difference of the scores. ${words}`, {
-      x: { title: "difference of the scores", range: [0, 1], values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}\u202f%`) },
+      x: { title: "difference of the scores", range: [0, 1], values: (_, ticks) => ticks.map((tick) => rounded(tick)) },
       y: { title: "rows", range: (_, __, most) => [0, Math.max(logged(1), most * 1.05)], splits: (_, __, ___, most) => TICKS.map(logged).filter((tick) => tick <= most), values: (_, ticks) => ticks.map((__, place) => amount(TICKS[place])) },
       data: edges,
       lines: [
@@ -148,7 +148,7 @@ function reliability({ reliability: found }) {
   const sides = [bins(found.first), bins(found.second)];
   const x = [...new Set([0, 1, ...sides.flat().map(({ confidence }) => confidence)])].sort((one, other) => one - other);
   const y = (side) => x.map((at) => side.find(({ confidence }) => confidence === at)?.accuracy?.value ?? null);
-  const axis = (title) => ({ title, range: [0, 1], values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}\u202f%`) });
+  const axis = (title) => ({ title, range: [0, 1], values: (_, ticks) => ticks.map((tick) => rounded(tick)) });
   const rows = sides.flatMap((side, which) => side.map(({ confidence, accuracy, rows: number }) => [which ? "B" : "A", percent(confidence), percent(accuracy.value), amount(number)]));
   const table = nest("details", "numbers", make("summary", "", "Numbers"), tableOf("Confidence and share of right answers", ["Side", "Confidence", "Right", "Answers"], rows));
   return [

@@ -7,7 +7,7 @@ import { make } from "./elements.js";
 import { compares } from "./model.js";
 import { amount, count, percent } from "./words.js";
 
-const CALIBRATED = "Probabilities are calibrated: of all answers with 80\u00a0%, about 80 in 100 are right.";
+const CALIBRATED = "Probabilities are calibrated: of all answers with 80\u202f%, about 80 in 100 are right.";
 const SEVERAL = "Each label has a probability of its own, and is chosen if it reaches its threshold, the line across the bar.";
 const NONE = "No label";
 const COSINE = "A figure is the cosine of the text's embedding with the query's: the higher, the more similar are the two.";

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { chart } from "./charts.js";
 import { field, make, nest, select } from "./elements.js";
 import { refused } from "./refusal.js";
-import { amount, count, percent } from "./words.js";
+import { amount, count, percent, rounded } from "./words.js";
 
 const EVERY_MS = 60_000;
 const SPANS = [["1", "24 hours"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"]];
@@ -105,7 +105,7 @@ const length = (step_s) => ({ 3600: "an hour", 21600: "six hours", 86400: "a day
 
 // ---------------------------------------------------------------------------------------------------- charts
 
-const shares = (low = 0) => ({ range: [low, 1], values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}\u202f%`) });
+const shares = (low = 0) => ({ range: [low, 1], values: (_, ticks) => ticks.map((tick) => rounded(tick)) });
 
 const EMPTY = "No text was answered and kept in this time.";
 const totalOf = ({ steps }) => steps.reduce((sum, { texts }) => sum + texts, 0);

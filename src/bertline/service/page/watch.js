@@ -5,7 +5,7 @@ import { button, make, nest } from "./elements.js";
 import { quantile, samplesOf, sum } from "./metrics.js";
 import { refused } from "./refusal.js";
 import { keepHistory } from "./watch-history.js";
-import { amount, count, milliseconds, moment, percent, seconds } from "./words.js";
+import { amount, count, hundredths, milliseconds, moment, percent, seconds } from "./words.js";
 
 const EVERY_MS = 5000;
 const HOW_IT_STANDS = {
@@ -94,7 +94,7 @@ function versions({ current, previous }) {
   return [version("Answers now", current), version("Before", previous), button("quiet", "Roll back…", back)];
 }
 
-const share = (step) => (step === "shadow" ? step : `${step}\u202f%`);
+const share = (step) => (step === "shadow" ? step : hundredths(step));
 
 function stages({ steps, place, status }) {
   const ended = !OPEN.includes(status);

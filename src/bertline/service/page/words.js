@@ -6,10 +6,13 @@ const NARROW = "\u202f"; // a space that does not break
 export const amount = (value) => number.format(value);
 export const count = (value, noun) => `${amount(value)} ${noun}${value === 1 ? "" : "s"}`;
 
+export const hundredths = (value) => `${value}${NARROW}%`;
+export const rounded = (share, digits = 0) => hundredths((100 * share).toFixed(digits));
+
 export function percent(share) {
-  if (share > 0 && share < 0.0005) return `< 0.1${NARROW}%`;
-  if (share < 1 && share >= 0.9995) return `> 99.9${NARROW}%`;
-  return `${(100 * share).toFixed(1)}${NARROW}%`;
+  if (share > 0 && share < 0.0005) return `< ${hundredths(0.1)}`;
+  if (share < 1 && share >= 0.9995) return `> ${hundredths(99.9)}`;
+  return rounded(share, 1);
 }
 
 export function milliseconds(ms) {

@@ -24,6 +24,7 @@ from bertline.service.routes.admin import require_local
 from bertline.service.routes.context import UNREAD, AsJson
 from bertline.service.routes.json_body import JsonRoute
 from bertline.serving.problems import Code, Problem
+from bertline.statistics.figures import rate
 
 ERRORS = (
     Code.NOT_LOCAL, Code.CANNOT_LOAD, Code.UNKNOWN_MODEL, Code.NOT_READY, Code.INVALID_JSON, Code.INVALID_TEXT,
@@ -115,7 +116,7 @@ async def canary(name: str, payload: CanaryRequest, rollouts: RolloutsNow) -> Ro
     except UsageError as error:
         raise Problem(Code.OUT_OF_RANGE, f"{str(error).replace('--steps', 'steps')}.", "steps") from None
     if steps == ("100",):
-        message = "steps of 100 % alone are no rollout: load the bundle with PUT, or give smaller steps."
+        message = f"steps of {rate(1.0)} alone are no rollout: load the bundle with PUT, or give smaller steps."
         raise Problem(Code.OUT_OF_RANGE, message, "steps")
     await rollouts.begin(name, _path(payload), steps, payload.plan.model_dump())
     return _present(await rollouts.last(name), name)

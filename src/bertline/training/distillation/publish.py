@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from bertline.data.settings import LabelledTableSettings, UnlabelledSettings
 from bertline.encoder.heads import Classifier
 from bertline.evaluation.kinds import kind_of
-from bertline.statistics.figures import percent, percent_range, value
+from bertline.statistics.figures import INTERVAL, percent, percent_range, value
 from bertline.tasks.history import EpochRecord
 from bertline.text import Truncation
 from bertline.training.distillation.distance import DISTANCES
@@ -126,7 +126,7 @@ def _facts(student: Student, compared: Compared) -> list[Fact]:
     kept = (
         ""
         if ratio is None
-        else (f"{percent(ratio.value)} of the teacher’s {score} (95 % interval {percent_range(ratio)}); ")
+        else (f"{percent(ratio.value)} of the teacher’s {score} ({INTERVAL} {percent_range(ratio)}); ")
     )
     same = f"the two give the same answer to {percent(test.agreement.value)} of the rows"
     return [*facts, ("Kept", kept + same), ("On the validation rows", _closeness(compared))]

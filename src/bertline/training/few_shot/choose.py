@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bertline.encoder.heads import Classifier
+from bertline.statistics.figures import PERCENT, percent
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.classify.measure import compare
 from bertline.tasks.contract import Comparison
@@ -42,8 +43,8 @@ class Choice:
         low, high = 100 * gain.low, 100 * gain.high
         return (
             f"the encoder {'is fine-tuned' if self.tuned else 'stays frozen'}: in cross-validation, accuracy "
-            f"{tuned:.1%} fine-tuned and {tuned - gain.value:.1%} frozen "
-            f"(difference {100 * gain.value:+.1f} points, 95 % {low:+.1f} to {high:+.1f})"
+            f"{percent(tuned)} fine-tuned and {percent(tuned - gain.value)} frozen "
+            f"(difference {100 * gain.value:+.1f} points, 95{PERCENT} {low:+.1f} to {high:+.1f})"
         )
 
 

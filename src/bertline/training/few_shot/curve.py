@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from bertline.statistics.figures import PERCENT, percent
 from bertline.statistics.intervals import Estimate, percentile
 from bertline.statistics.power_law import slopes
 from bertline.training.few_shot.shots import Shots
@@ -38,12 +39,14 @@ class LearningCurve:
 
     def facts(self) -> tuple[tuple[str, str], tuple[str, str]]:
         """The curve, and whether more labels would pay."""
-        points = ", ".join(f"{one.value:.0%} with {size}" for size, one in zip(self.sizes, self.accuracy, strict=True))
+        points = ", ".join(
+            f"{percent(one.value, digits=0)} with {size}" for size, one in zip(self.sizes, self.accuracy, strict=True)
+        )
         gain, low, high = (100 * one for one in (self.gain.value, self.gain.low, self.gain.high))
         verdict = "would pay" if low >= 100 * WORTH else "would hardly pay" if high < 100 * WORTH else "may pay"
         return (
             ("Learning curve", f"accuracy of the frozen encoder {points} texts per label"),
-            ("More labels", f"twice as many {verdict}: {gain:+.1f} points (95 % {low:+.1f} to {high:+.1f})"),
+            ("More labels", f"twice as many {verdict}: {gain:+.1f} points (95{PERCENT} {low:+.1f} to {high:+.1f})"),
         )
 
 

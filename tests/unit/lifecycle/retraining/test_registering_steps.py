@@ -94,7 +94,8 @@ def test_a_shadow_of_a_run_that_is_given_up_ends(tmp_path: Path) -> None:
         assert scene.named("shadow") == 2
         scene.give_up()  # by somebody else
         last = rollouts.last("reviews")
-    assert last is not None and last.status == "aborted"
+    assert last is not None
+    assert last.status == "aborted"
     assert (scene.named("shadow"), scene.named("challenger")) == (0, 0)
 
 

@@ -332,6 +332,9 @@ def test_another_server_decides_by_what_one_has_counted_before_its_end() -> None
         assert await server().look("topics") is None
         last = scene.state.last("topics")
         assert last is not None
-        assert (last.status, last.reason.split(" against")[0]) == ("passed", "errors 0 % (0 of 5,000)")
+        assert (last.status, last.reason.split(" against")[0]) == (
+            "passed",
+            "errors 0\u202f% (0 of 5,000)",
+        )
 
     scene.play(story)

@@ -35,7 +35,9 @@ def test_a_step_waits_for_requests_then_for_its_time_then_for_certainty() -> Non
     assert (few.action, few.reason.split("; ")[0]) == ("hold", "1 of 10 s")
     unsure = decide(at(4), PLAN, {4: tally(60, 60)}, 1020.0)
     assert unsure.action == "hold"
-    assert unsure.reason.startswith("too few requests to be sure about errors, slow requests; errors 0 % (0 of 60)")
+    assert unsure.reason.startswith(
+        "too few requests to be sure about errors, slow requests; errors 0\u202f% (0 of 60)"
+    )
     assert decide(at(4), PLAN, {4: tally(3000, 3000)}, 1020.0).action == "advance"
 
 
@@ -51,11 +53,31 @@ def test_small_steps_need_fewer_requests() -> None:
 @pytest.mark.parametrize(
     ("place", "counts", "reason"),
     [
-        (0, {"challenger_errors": 30}, "errors 15 % (30 of 200) against 0 % (0 of 900), bound 1 points more"),
-        (1, {"challenger_errors": 30}, "errors 15 % (30 of 200) against 0 % (0 of 900), bound 1 points more"),
-        (4, {"challenger_slow": 40}, "slow requests 20 % (40 of 200) against 0 % (0 of 900), bound 2 points more"),
-        (0, {"disagreed": 90}, "other answers 45 % (90 of 200), bound 20 %"),
-        (5, {"challenger_errors": 30}, "errors 15 % (30 of 200) against 0 % (0 of 900), bound 1 points more"),
+        (
+            0,
+            {"challenger_errors": 30},
+            "errors 15\u202f% (30 of 200) against 0\u202f% (0 of 900), bound 1 points more",
+        ),
+        (
+            1,
+            {"challenger_errors": 30},
+            "errors 15\u202f% (30 of 200) against 0\u202f% (0 of 900), bound 1 points more",
+        ),
+        (
+            4,
+            {"challenger_slow": 40},
+            "slow requests 20\u202f% (40 of 200) against 0\u202f% (0 of 900), bound 2 points more",
+        ),
+        (
+            0,
+            {"disagreed": 90},
+            "other answers 45\u202f% (90 of 200), bound 20\u202f%",
+        ),
+        (
+            5,
+            {"challenger_errors": 30},
+            "errors 15\u202f% (30 of 200) against 0\u202f% (0 of 900), bound 1 points more",
+        ),
     ],
 )
 def test_a_rate_beyond_its_bound_goes_back_at_once(place: int, counts: dict[str, int], reason: str) -> None:
@@ -82,7 +104,7 @@ def test_feedback_goes_back_and_is_not_waited_for() -> None:
     wrong = Judged(Rate(400, 40), Rate(300, 120))
     decision = decide(at(4), PLAN, counts, 1020.0, wrong)
     assert decision.action == "roll_back"
-    assert decision.reason.startswith("wrong answers 40 % (120 of 300) against 10 % (40 of 400)")
+    assert decision.reason.startswith("wrong answers 40\u202f% (120 of 300) against 10\u202f% (40 of 400)")
     assert decide(at(4), PLAN, counts, 1020.0, Judged(Rate(400, 40), Rate(3, 0))).action == "advance"
 
 

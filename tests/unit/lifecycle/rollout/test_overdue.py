@@ -59,7 +59,7 @@ def test_evidence_is_left_to_servers_until_the_time_is_over(rollout: Rollout, li
     assert ending(rollout, failing, limit_s + LATE_S - 1) is None
     over = ending(rollout, failing, limit_s + LATE_S)
     assert over is not None
-    assert (over.action, "errors 100 % (1,000 of 1,000)" in over.reason) == ("roll_back", True)
+    assert (over.action, "errors 100\u202f% (1,000 of 1,000)" in over.reason) == ("roll_back", True)
 
 
 def test_servers_look_more_often_than_they_are_waited_for() -> None:
@@ -74,7 +74,8 @@ def test_what_only_goes_on_or_is_paused_is_left_to_servers_and_to_people() -> No
     paused = replace(SHADOW, status="paused")
     assert ending(paused, {}, 2 * DAY_S) is None
     assert outlook(goes_on, {}, 2 * DAY_S) == (
-        f"films:2 is being rolled out, 5 %, and no server has taken the next step, due at 1970-01-02 00:00 UTC: {SERVE}"
+        f"films:2 is being rolled out, 5\u202f%, and no server has taken the next step, due at "
+        f"1970-01-02 00:00 UTC: {SERVE}"
     )
     assert outlook(paused, {}, 2 * DAY_S) == (
         "films:2 is being rolled out, shadow, and paused: go on with bertline models rollout films --resume, or end it "
@@ -88,7 +89,7 @@ def test_who_waits_is_told_how_long_and_whether_a_server_follows_it() -> None:
     assert outlook(SHADOW, {}, 60.0) == outlook(SHADOW, {0: Tally()}, 60.0) == alone
     counted = {0: Tally(champion_requests=1)}
     assert outlook(WATCH, counted, 60.0) == (
-        "films:2 is being rolled out, 100 %, watched, until 1970-01-01 01:00 UTC at the latest"
+        "films:2 is being rolled out, 100\u202f%, watched, until 1970-01-01 01:00 UTC at the latest"
     )
 
 

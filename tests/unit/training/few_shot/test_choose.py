@@ -59,9 +59,10 @@ def test_features_that_say_the_label_are_right_from_one_text_on() -> None:
     assert right.facts() == (
         (
             "Learning curve",
-            "accuracy of the frozen encoder 100% with 1, 100% with 2, 100% with 4, 100% with 8 texts per label",
+            "accuracy of the frozen encoder 100\u202f% with 1, 100\u202f% with 2, 100\u202f% with 4, "
+            "100\u202f% with 8 texts per label",
         ),
-        ("More labels", "twice as many would hardly pay: +0.0 points (95 % +0.0 to +0.0)"),
+        ("More labels", "twice as many would hardly pay: +0.0 points (95\u202f% +0.0 to +0.0)"),
     )
 
 
@@ -74,9 +75,15 @@ def test_features_that_say_nothing_promise_nothing() -> None:
 @pytest.mark.parametrize(
     ("gain", "verdict"),
     [
-        (Estimate(0.03, 0.01, 0.05), "twice as many would pay: +3.0 points (95 % +1.0 to +5.0)"),
-        (Estimate(0.03, 0.0, 0.05), "twice as many may pay: +3.0 points (95 % +0.0 to +5.0)"),
-        (Estimate(0.003, 0.0, 0.005), "twice as many would hardly pay: +0.3 points (95 % +0.0 to +0.5)"),
+        (
+            Estimate(0.03, 0.01, 0.05),
+            "twice as many would pay: +3.0 points (95\u202f% +1.0 to +5.0)",
+        ),
+        (Estimate(0.03, 0.0, 0.05), "twice as many may pay: +3.0 points (95\u202f% +0.0 to +5.0)"),
+        (
+            Estimate(0.003, 0.0, 0.005),
+            "twice as many would hardly pay: +0.3 points (95\u202f% +0.0 to +0.5)",
+        ),
     ],
 )
 def test_the_verdict_depends_on_the_interval(gain: Estimate, verdict: str) -> None:
