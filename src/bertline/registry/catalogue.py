@@ -16,7 +16,7 @@ import sqlalchemy as sql
 from bertline.config import nearest
 from bertline.errors import RegistryError
 from bertline.registry.database import Database
-from bertline.registry.reference import Reference
+from bertline.registry.reference import CHAMPION, Reference
 from bertline.registry.schema import ALIASES, DELETED, TAGS, VERSIONS, WORKSPACE, has_models
 
 PREFIX = "bertline."  # of tags
@@ -70,7 +70,7 @@ class Catalogue:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._has_models = database, False
 
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """All versions, of one model or of all, by name and the newest first.
@@ -94,27 +94,34 @@ class Catalogue:
             return self.resolved(connection, reference)
 
     def resolved(self, connection: sql.Connection, reference: Reference) -> ModelVersion:
-        """As ``version``, within a transaction."""
+        """As ``version``, within a transaction; of the other versions nothing is read, because servers ask often."""
         place, name = self._database.place, reference.name
+        if (found := self._one(connection, reference)) is not None:
+            return found
         versions = read_versions(connection, place, name)
         if not versions:
             raise self._no_model(name, read_versions(connection, place))
         if reference.version is not None:
-            for one in versions:
-                if one.version == reference.version:
-                    return one
             raise RegistryError(
                 f"{name} has no version {reference.version} in {place}: its newest one is {versions[0].version}"
             )
-        alias = reference.alias or "champion"
-        for one in versions:
-            if alias in one.aliases:
-                return one
+        alias = reference.alias or CHAMPION
         aliases = sorted({alias for one in versions for alias in one.aliases})
         there = f"its aliases are {', '.join(aliases)}" if aliases else "it has no alias"
         raise RegistryError(
             f"{name} has no {alias} in {place}, {there}: bertline models promote {versions[0]} --to {alias} sets it"
         )
+
+    def _one(self, connection: sql.Connection, reference: Reference) -> ModelVersion | None:
+        """The version that a reference names; None if there is none, for whatever reason."""
+        self._has_models = self._has_models or has_models(connection)
+        number = reference.version
+        if self._has_models and number is None:
+            own = ALIASES.c.workspace == WORKSPACE, ALIASES.c.name == reference.name
+            alias = reference.alias or CHAMPION
+            number = connection.scalar(sql.select(ALIASES.c.version).where(*own, ALIASES.c.alias == alias))
+        found = _read(connection, reference.name, number) if self._has_models and number is not None else []
+        return found[0] if found else None
 
     def with_digest(self, name: str, digest: str) -> ModelVersion | None:
         """The version of a model that is this bundle; None if there is none."""
@@ -138,12 +145,19 @@ def read_versions(connection: sql.Connection, place: str, name: str | None = Non
         if sql.inspect(connection).has_table(ALIASES.name):
             raise RegistryError(f"the registry {place} is of an older MLflow: run mlflow db upgrade with its URL")
         return []
+    return _read(connection, name)
+
+
+def _read(connection: sql.Connection, name: str | None, number: int | None = None) -> list[ModelVersion]:
     versions = sql.select(VERSIONS).where(VERSIONS.c.workspace == WORKSPACE, VERSIONS.c.current_stage != DELETED)
     tags = sql.select(TAGS).where(TAGS.c.workspace == WORKSPACE, TAGS.c.key.startswith(PREFIX))
     aliases = sql.select(ALIASES).where(ALIASES.c.workspace == WORKSPACE)
     if name is not None:
         versions, tags = versions.where(VERSIONS.c.name == name), tags.where(TAGS.c.name == name)
         aliases = aliases.where(ALIASES.c.name == name)
+    if number is not None:
+        versions, tags = versions.where(VERSIONS.c.version == number), tags.where(TAGS.c.version == number)
+        aliases = aliases.where(ALIASES.c.version == number)
     order = versions.order_by(VERSIONS.c.name, VERSIONS.c.version.desc())
     notes: dict[tuple[str, int], dict[str, str]] = {}
     for row in connection.execute(tags):

@@ -1,6 +1,6 @@
 """Follows aliases of the registry: when one names another version, that version is fetched, verified and exchanged.
 
-The alias is looked up every few seconds, by three short queries. The old version answers until the new one is warmed
+The alias is looked up every few seconds, by four short queries. The old version answers until the new one is warmed
 up, and goes on if the new one cannot be used or the registry is away. A model that an administrator changes by hand
 stays so until its alias moves.
 """

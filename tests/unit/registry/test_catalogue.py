@@ -7,6 +7,7 @@ import sqlalchemy as sql
 from mlflow.tracking import MlflowClient
 
 from bertline.errors import RegistryError
+from bertline.registry import catalogue
 from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
@@ -74,6 +75,28 @@ def test_what_is_not_there_is_said_with_what_is(url: str, reference: Reference, 
     client(url).set_registered_model_alias("topics", "champion", "1")
     with Database(url) as database, pytest.raises(RegistryError, match=sentence):
         Catalogue(database).version(reference)
+
+
+@pytest.mark.parametrize("reference", [Reference("reviews", alias="champion"), Reference("reviews", version=2)])
+def test_of_other_versions_nothing_is_read(url: str, reference: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server asks every two seconds, and what is written of a version has up to 90 kB."""
+    read, listed = list[str](), list[str]()
+
+    def loads(text: str) -> dict[str, object]:
+        read.append(text)
+        return {}
+
+    with Database(url) as database:
+        Deployments(database, "ana").promote(Reference("reviews", version=2), reason="first")
+        monkeypatch.setattr(catalogue.json, "loads", loads)
+        found = Catalogue(database)
+        found.version(reference)
+        sql.event.listen(database.engine, "before_cursor_execute", lambda *given: listed.append(given[2]))
+        one = found.version(reference)
+    assert (str(one), one.aliases, len(read)) == ("reviews:2", ("champion",), 2)
+    queries = [text for text in listed if text.startswith("SELECT")]
+    assert len(queries) <= 4
+    assert all("version = " in text or "alias = " in text for text in queries)
 
 
 def test_an_empty_database_has_no_models(tmp_path: Path) -> None:

@@ -25,6 +25,19 @@ def test_texts_are_those_that_clients_sent_to_the_model(tmp_path: Path) -> None:
         assert kept_texts(store, "reviews", most=2)[0] == some
 
 
+def test_a_sample_is_drawn_from_all_times_and_another_seed_draws_another(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        texts = [f"text {n}" for n in range(300)]
+        keep(store, [sure("good")] * 300, texts=texts)
+        drawn = [kept_texts(store, "reviews", most=60, seed=seed)[0] for seed in (0, 1, 12)]
+    assert len({*map(tuple, drawn)}) == 2  # there are twelve
+    for some in drawn:
+        places = [texts.index(one) for one in some]  # type: ignore[arg-type]
+        assert places == sorted({*places})
+        thirds = [sum(100 * n <= place < 100 * n + 100 for place in places) for n in range(3)]
+        assert min(thirds) >= 5  # 20 on average; fewer than 5 in one of 100,000 draws
+
+
 def test_what_is_missing_or_redacted_is_counted(tmp_path: Path) -> None:
     with store_in(tmp_path) as store:
         keep(store, [sure("good")] * 3, request="without")
