@@ -198,7 +198,7 @@ def test_on_a_terminal_answers_are_aligned(bundle: Path) -> None:
     os.close(terminal)
     assert run.returncode == 0
     assert len(lines) == 2
-    assert {line.index(" %") for line in lines} == {len("negative  100.0")}
+    assert {line.index("\u202f%") for line in lines} == {len("negative  100.0")}
     assert lines[0].endswith("  a film")
     assert "(50 tokens cut)  it is it" in lines[1]
     assert lines[1].endswith("…")
