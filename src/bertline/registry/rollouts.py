@@ -95,9 +95,7 @@ class Rollouts:
                 ),
             )
             if rollout.role == "watch":
-                raise UsageError(
-                    f"a rollout of {rate(1.0)} alone is a promotion: leave --canary out, or give smaller steps"
-                )
+                raise UsageError(f"{rate(1.0)} alone is a promotion: leave --canary out, or give smaller steps")
             self._name(connection, rollout, new, f"rollout {rollout.number} begins: {rollout.step}")
         return rollout
 

@@ -163,7 +163,7 @@ def test_what_cannot_begin(database: Database) -> None:
         begun(database, 1)
     with pytest.raises(RegistryError, match="topics has no champion to compare topics:1 with: promote the first"):
         rollouts.begin(Reference("topics", version=1), ("shadow",), {})
-    with pytest.raises(UsageError, match=r"a rollout of 100.% alone is a promotion"):
+    with pytest.raises(UsageError, match=r"^100.% alone is a promotion"):
         begun(database, steps=("100",))
     begun(database)
     with pytest.raises(RegistryError, match=r"a rollout of reviews:2 goes on \(shadow\): wait, or end it"):
