@@ -55,8 +55,8 @@ CASES = [
     Judged("classify", {**ONE, "reads": "pair"}, Prediction("good", SHARES, 5, 0), "good", "bad", (3, NO_LABEL),
            texts=(TEXT, "so he is a Yorkist"), confidences=(0.75,)),
     Judged("classify", {**ONE, "problem": "several"}, Prediction("good", SHARES, 5, 0, ("good",)),
-           ["good"], ["good", "bad"], ("good", "is not a list of labels: give the correct ones, [] for none"),
-           confidences=(0.75,)),
+           ["good"], ["good", "bad"], ("good", "is not a list of labels: give the correct ones as JSON, such as "
+            '["a", "b"], [] for none'), confidences=(0.75,)),
     Judged("classify", {"labels": ["stars"], "problem": "number"}, Number(3.5, 5, 0), 3.5, 1,
            ("many", "is not a number: give the correct number"), judged=False),
     Judged("tag", {"types": ["person"]}, Tagged((ScoredEntity(Entity(0, 3, "person"), "Ann", 0.9),), 5, 0),

@@ -22,7 +22,7 @@ POSITIVE_NAMES = (*PAIR_NAMES, "positive", "answer", "passage", "paraphrase")
 NEGATIVE_NAMES = ("negative", "hard_negative")
 SCORE_NAMES = ("score", "relevance", "grade", "label")
 LIKENESS_NAMES = (*SCORE_NAMES, "similarity", "similarity_score")
-LABEL_NAMES = ("label", "category", "class", "sentiment", "topic", "intent", "target")
+LABEL_NAMES = ("label", "labels", "category", "class", "sentiment", "topic", "intent", "target")
 
 
 class ColumnInDoubt(DataError):
@@ -121,6 +121,19 @@ def name_of_value(value: object) -> str | None:
     if isinstance(value, int):
         return str(value)
     raise TypeError(fault_of(value))
+
+
+def finite_number(text: str) -> float | None:
+    """The number that a text is, or None.
+
+    >>> finite_number("4.5"), finite_number("nan"), finite_number("four")
+    (4.5, None, None)
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def field_of(values: Mapping[str, object], column: str) -> str:

@@ -54,7 +54,8 @@ class Example:
 class Dataset:
     """The usable rows of a table in order, and how many were left out for which reason.
 
-    ``text_columns`` are the columns of what a network reads, in its order, by the settings that name them.
+    ``text_columns`` are the columns of what a network reads, in its order, by the settings that name them; ``unread``
+    are columns of the first rows that are neither text, target, group nor slice.
     """
 
     source: str
@@ -62,6 +63,7 @@ class Dataset:
     text_columns: Mapping[str, str]
     columns: TargetColumns
     skipped: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     @property
     def targets(self) -> list[Target]:
@@ -116,7 +118,8 @@ def read_examples(
             examples.append(one)
     if bad and (not table.skip_bad_rows or not examples):
         raise bad.error(skipped=table.skip_bad_rows)
-    dataset = Dataset(head.source, tuple(examples), columns.texts, columns.target, dict(bad.counts))
+    unread = columns.without(head.columns)
+    dataset = Dataset(head.source, tuple(examples), columns.texts, columns.target, dict(bad.counts), unread)
     if trainable:
         columns.target.check(dataset.targets)
     return dataset
@@ -181,6 +184,12 @@ class _Columns:
             None if group is None else head.check_column(group, "--group-column"),
             tuple(head.check_column(one, "--slice-columns") for one in slices),
         )
+
+    def without(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """The other ones of a table's columns."""
+        targets = [one if isinstance(one, tuple) else (one,) for one in self.target.settings.values()]
+        used = {*self.texts.values(), *(name for some in targets for name in some), self.group, *self.slices}
+        return tuple(one for one in columns if one not in used)
 
     def example(self, row: Row) -> Example | BadRow:
         """The row as an example, or what it lacks."""

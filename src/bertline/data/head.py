@@ -50,9 +50,9 @@ class Head:
         """The unit of ``Row.line``."""
         return "row" if self.format == "parquet" else "line"
 
-    def find_column(self, given: str | None, names: Sequence[str], what: str) -> str:
+    def find_column(self, given: str | None, names: Sequence[str], what: str, hint: str = "") -> str:
         """The column ``given``, or the only one with a usual name, as ``columns.find_column``."""
-        return find_column(self.source, self.columns, given, names, what, self.hint)
+        return find_column(self.source, self.columns, given, names, what, hint + self.hint)
 
     def check_column(self, given: str, flag: str) -> str:
         """``given`` as the table spells it, as ``columns.check_column``."""

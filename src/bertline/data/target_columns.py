@@ -10,9 +10,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from bertline.data.columns import name_of_value
+from bertline.data.columns import finite_number, name_of_value
 from bertline.data.entities import Entity, row_entities
-from bertline.data.json_text import JsonFault, parse
+from bertline.data.label_lists import is_list, list_in, shown_by_python
 from bertline.data.names import told_apart
 from bertline.data.rows import BadRow, Row, fault_of
 from bertline.data.targets import Target, names_of
@@ -21,6 +21,7 @@ from bertline.errors import DataError
 Settings = Mapping[str, str | tuple[str, ...]]
 _FLAGS: Mapping[str, object] = {"true": 1, "false": 0}
 _ON, _OFF = ("1", "true"), ("0", "false")
+AS_JSON = 'write lists as JSON, such as ["a", "b"]'
 
 
 @runtime_checkable
@@ -76,12 +77,20 @@ class _Spellings:
 
 
 class LabelColumn:
-    """One label per text, in one column."""
+    """One label per text, in one column.
+
+    Args:
+        source: name of the table.
+        column: of the labels.
+        lists: how to learn lists of labels, for messages. None takes a text that shows a list as a name.
+        numbers: how to learn numbers, for messages.
+    """
 
     remedy = ", or name another --label-column"
 
-    def __init__(self, source: str, column: str) -> None:
+    def __init__(self, source: str, column: str, *, lists: str | None = None, numbers: str = "") -> None:
         self.source, self.column, self._spelt = source, column, _Spellings()
+        self.lists, self.numbers = lists, numbers
         self.settings: Settings = {"label_column": column}
 
     @property
@@ -93,11 +102,16 @@ class LabelColumn:
         """The label."""
         if self.column not in row.values:
             return BadRow(row.line, f"no column {self.column!r}")
+        value = row.values[self.column]
+        if self.lists is not None and (is_list(value) or shown_by_python(value)):
+            return self._list(row.line, value)
         label = name_in(row, self.column)
         if label is None:
             return BadRow(row.line, f"null label in column {self.column!r}")
         if isinstance(label, str):
-            self._spelt.add(label, row.values[self.column])
+            self._spelt.add(label, value)
+        elif self.numbers and isinstance(value, float | Decimal) and math.isfinite(value):
+            return BadRow(row.line, f"a fraction as the label in column {self.column!r}", f"{value}: {self.numbers}")
         return label
 
     def check(self, targets: Sequence[Target]) -> None:
@@ -107,9 +121,18 @@ class LabelColumn:
         if len(counts) > 1 and most > 1:
             return
         which = f"only the label {commonest!r}" if most > 1 else "no label with two examples"
+        amounts = self.numbers and all(finite_number(str(one)) is not None for one in counts)
+        numbers = f", or {self.numbers}" if amounts else ""
         raise DataError(
-            f"{self.source} has {which} in column {self.column!r}: give examples of at least two labels{self.remedy}"
+            f"{self.source} has {which} in column {self.column!r}: give examples of at least two labels"
+            f"{self.remedy}{numbers}"
         )
+
+    def _list(self, line: int, value: object) -> BadRow:
+        """Why a list of labels is no label."""
+        if shown_by_python(value):
+            return BadRow(line, f"a list that is not JSON in column {self.column!r}", f"{value}: {AS_JSON}")
+        return BadRow(line, f"a list where a row has one label, in column {self.column!r}", self.lists or "")
 
 
 class LabelsColumn:
@@ -133,14 +156,16 @@ class LabelsColumn:
             return value
         listed = self._listed(value)
         if listed is None:
-            shown = f"{value!r}: name what separates labels with --label-separator" if isinstance(value, str) else ""
-            return BadRow(row.line, f"no list of labels in column {self.column!r}", shown or fault_of(value))
+            remedy = AS_JSON if shown_by_python(value) else "name what separates labels with --label-separator"
+            shown = f"{value!r}: {remedy}" if isinstance(value, str) else fault_of(value)
+            return BadRow(row.line, f"no list of labels in column {self.column!r}", shown)
         labels: set[str] = set()
         for one in listed:
             try:
                 label = name_of_value(one)
             except TypeError as error:
-                return BadRow(row.line, f"a label that is no name in column {self.column!r}", str(error))
+                spans = "; entities are learned with --task tag" if isinstance(one, Mapping | list) else ""
+                return BadRow(row.line, f"a label that is no name in column {self.column!r}", f"{error}{spans}")
             if label is not None:
                 labels.add(label)
                 self._spelt.add(label, one)
@@ -152,12 +177,7 @@ class LabelsColumn:
         if isinstance(value, str):
             if self.separator is not None:
                 return value.split(self.separator)
-            if not value.strip():
-                return ()
-            try:
-                value = parse(value)
-            except JsonFault:
-                return None
+            return list_in(value) if value.strip() else ()
         return value if isinstance(value, list | tuple) else None
 
     def check(self, targets: Sequence[Target]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from bertline.data.columns import LABEL_NAMES, LIKENESS_NAMES, SCORE_NAMES, candidates
 from bertline.data.entities import ENTITY_NAMES
 from bertline.data.head import Head
+from bertline.data.label_lists import is_list
 from bertline.data.names import canonical
 from bertline.data.settings import LabelledTableSettings
 from bertline.data.target_columns import (
@@ -20,6 +22,8 @@ from bertline.data.target_columns import (
     TargetColumns,
 )
 from bertline.errors import DataError, SettingsError
+
+_LISTS = "write a list in every row, or pass --problem single to take texts as they are"
 
 
 @runtime_checkable
@@ -42,13 +46,19 @@ class TargetKind(Protocol):
 
 @dataclass(frozen=True)
 class OneLabel:
-    """One label per text."""
+    """One label per text.
+
+    Attributes:
+        lists: how to learn lists of labels, for messages. None takes a text that shows a list as a name.
+    """
+
+    lists: str | None = None
 
     wanted: ClassVar[str] = "rows with a text and a label"
 
     def find(self, head: Head, table: LabelledTableSettings) -> TargetColumns:
         """The column that is named, or the only one with a usual name."""
-        return LabelColumn(head.source, label_column(head, table))
+        return LabelColumn(head.source, label_column(head, table), lists=self.lists)
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,10 @@ class SeveralLabels:
 
 @dataclass(frozen=True)
 class AnyLabels:
-    """Several labels per text where the settings say so or the first rows have lists of them, else one."""
+    """Several labels per text where the settings say so or the first rows have lists of them, else one.
+
+    A text that is a JSON list counts as a list, because CSV has no other.
+    """
 
     wanted: ClassVar[str] = "rows with a text and a label"
 
@@ -87,10 +100,12 @@ class AnyLabels:
         several: TargetKind = SeveralLabels()
         if table.label_columns or table.label_separator is not None:
             return several.find(head, table)
-        column = label_column(head, table)
-        values = [one for row in head.rows if (one := row.values.get(column)) is not None]
-        lists = bool(values) and all(isinstance(one, list | tuple) for one in values)
-        return several.find(head, table) if lists else LabelColumn(head.source, column)
+        column = head.find_column(table.label_column, LABEL_NAMES, "label", _other_targets(head))
+        cells = (row.values.get(column) for row in head.rows)
+        values = [one for one in cells if not (one is None or (isinstance(one, str) and not one.strip()))]
+        if values and all(map(is_list, values)):
+            return several.find(head, table)
+        return LabelColumn(head.source, column, lists=_LISTS, numbers="pass --problem number to learn numbers")
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,7 @@ class Alike:
         """
         texts = table.find_alike_columns(head)
         if "text_pair_column" not in texts:
-            return LabelColumn(head.source, label_column(head, table))
+            return LabelColumn(head.source, label_column(head, table), lists="give each text one label")
         if "negative_column" in texts:
             if table.score_column is not None:
                 raise SettingsError(
@@ -157,6 +172,16 @@ class Entities:
             raise DataError(f"{head.source} has words without tags: give each word its tag in the last column")
         column = head.find_column(table.entities_column, ENTITY_NAMES, "entities")
         return EntitiesColumn(head.source, column, table.find_text_column(head), conll=conll)
+
+
+def _other_targets(head: Head) -> str:
+    """What a table without a column of labels may have instead, to end a message."""
+    hints = [f"to learn the entities in {one!r}, pass --task tag" for one in candidates(head.columns, ENTITY_NAMES)]
+    flags = [one for one in head.columns if all(str(row.values.get(one)) in ("0", "1") for row in head.rows)]
+    if flags:
+        named = " ".join(f"--label-columns {shlex.quote(one)}" for one in flags[:3]) + (" …" if flags[3:] else "")
+        hints.append(f"if the columns of 0 and 1 are labels, pass {named}")
+    return "".join(f"; {one}" for one in hints)
 
 
 def label_column(head: Head, table: LabelledTableSettings) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bertline.data.examples import Dataset, Example
+from bertline.data.label_hints import label_hints
 from bertline.data.labels import Labels
-from bertline.data.target_columns import EntitiesColumn
+from bertline.data.target_columns import EntitiesColumn, LabelsColumn
 from bertline.data.targets import names_of
 from bertline.statistics.figures import percent
 from bertline.tasks.classify.truth import SHOWN, counted
@@ -31,6 +32,8 @@ def reading_facts(dataset: Dataset) -> list[Fact]:
         facts.append(_targets(dataset))
     if dataset.columns.spellings:
         facts.append(("Spellings that count as one label", "; ".join(dataset.columns.spellings)))
+    if hints := [*label_hints(dataset)]:
+        facts.append(("Hints", "; ".join(hints)))
     if dataset.skipped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
         facts.append(("Skipped rows", reasons))
@@ -99,6 +102,8 @@ def cut_fact(readings: Sequence[Reading], truncation: Truncation) -> Fact:
 
 def _columns(dataset: Dataset) -> list[tuple[str, str | tuple[str, ...]]]:
     names = {"text_pair_column": "second text", "label_columns": "labels"}
+    if isinstance(dataset.columns, LabelsColumn):
+        names["label_column"] = "several labels"
     each = dataset.settings.items()
     return [(names.get(key, key.removesuffix("_columns").removesuffix("_column")), column) for key, column in each]
 

@@ -140,7 +140,8 @@ def test_bad_rows_of_json_lines(jsonl: Any) -> None:
         "empty text in column 'text'": 1,
         "no string in column 'text'": 1,
         "null label in column 'label'": 1,
-        "neither a string, an integer nor a boolean in column 'label'": 2,
+        "a list where a row has one label, in column 'label'": 1,
+        "a fraction as the label in column 'label'": 1,
         "not a JSON object": 1,
         "neither a string, an integer nor a boolean in column 'who'": 1,
     }

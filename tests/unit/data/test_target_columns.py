@@ -10,7 +10,7 @@ import pytest
 
 from bertline.data.examples import Dataset, read_examples
 from bertline.data.settings import LabelledTableSettings
-from bertline.data.target_kinds import Entities, Numbers, OneLabel, SeveralLabels, TargetKind
+from bertline.data.target_kinds import Alike, Entities, Numbers, OneLabel, SeveralLabels, TargetKind
 from bertline.errors import DataError
 
 
@@ -35,7 +35,7 @@ def test_lists_are_several_labels_unless_one_label_is_asked_for(tmp_path: Path) 
 
 def test_a_list_among_labels_is_a_bad_row(tmp_path: Path) -> None:
     path = table(tmp_path / "t.jsonl", [{"text": "a", "label": "x"}, {"text": "b", "label": ["x"]}])
-    with pytest.raises(DataError, match=r"line 2: neither a string.* \(it is of type list\)"):
+    with pytest.raises(DataError, match=r"line 2: a list where a row has one label, in column 'label' \(write a list"):
         read(path)
 
 
@@ -53,6 +53,60 @@ def test_a_csv_cell_may_be_a_json_list_and_nothing_else_becomes_one_label(tmp_pa
         match=r"line 2: no list of labels in column 'label' \('x,y': name what separates labels with --label-sep",
     ):
         read(path, SeveralLabels())
+
+
+LISTS_IN_CSV = 'text,labels\na,"[""x"", ""y""]"\nb,[]\nc,\nd,"[""y"", 3]"\n'
+
+
+def test_json_lists_in_csv_are_several_labels_as_in_json_lines(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", LISTS_IN_CSV)
+    assert read(path).targets == [("x", "y"), (), (), ("3", "y")]
+    assert read(path).targets == read(path, SeveralLabels()).targets
+    names = read(path, OneLabel(), skip_bad_rows=True, trainable=False).targets  # of --problem single
+    assert names == ['["x", "y"]', "[]", '["y", 3]']
+
+
+def test_a_json_list_among_the_labels_of_a_csv_is_a_bad_row(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", 'text,label\na,x\nb,"[""x"", ""y""]"\nc,x\nd,[z]\n')
+    with pytest.raises(DataError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path} has 1 bad row (line 3: a list where a row has one label, in column 'label' (write a list in every "
+        "row, or pass --problem single to take texts as they are)); fix it or pass --skip-bad-rows to leave it out"
+    )
+    assert read(path, skip_bad_rows=True).targets == ["x", "x", "[z]"]
+
+
+def test_a_list_as_python_shows_it_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text,label\na,\"['x', 'y']\"\nb,['x' 'y']\n")
+    for kind in (None, SeveralLabels()):
+        with pytest.raises(DataError, match=r"\['x', 'y'\].*: write lists as JSON, such as \[\"a\", \"b\"\]"):
+            read(path, kind)
+
+
+def test_an_embedder_does_not_learn_a_list_as_a_label(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 2: a list where .* \(give each text one label\)"):
+        read(table(tmp_path / "t.csv", LISTS_IN_CSV), Alike())
+
+
+def test_a_list_of_spans_is_pointed_to_the_tagger(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.jsonl", [{"text": "Ada sang", "label": [[0, 3, "person"]]}])
+    with pytest.raises(DataError, match=r"it is of type list; entities are learned with --task tag"):
+        read(path)
+
+
+def test_fractions_are_pointed_to_numbers(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 1: a fraction as the label in column 'label' \(0.5: pass --problem num"):
+        read(table(tmp_path / "t.jsonl", [{"text": "a", "label": 0.5}]))
+    with pytest.raises(DataError, match=r"name another --label-column, or pass --problem number to learn numbers$"):
+        read(table(tmp_path / "t.csv", "text,label\na,0.5\nb,0.25\n"))
+
+
+def test_a_table_without_labels_says_what_else_it_may_have(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"\); to learn the entities in 'spans', pass --task tag$"):
+        read(table(tmp_path / "t.jsonl", [{"text": "a", "spans": []}]))
+    with pytest.raises(DataError, match="columns of 0 and 1 are labels, pass --label-columns bad --label-columns rude"):
+        read(table(tmp_path / "t.csv", "text,bad,rude\na,1,0\nb,0,0\n"))
 
 
 def test_columns_of_0_and_1(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bertline.data.json_text import JsonFault, parse
+from bertline.data.label_lists import list_in
 from bertline.data.labels import Labels
 from bertline.tasks.classify.answer import Number, Prediction
 from bertline.tasks.classify.spec import Spec
@@ -97,11 +97,7 @@ def columns(spec: Spec, texts: Sequence[str], answer: Json, correct: Json) -> di
 
 
 def _listed(value: object) -> Sequence[object]:
-    if isinstance(value, str) and value.lstrip().startswith("["):  # of a table
-        try:
-            value = parse(value)
-        except JsonFault:
-            value = None
-    if not isinstance(value, list | tuple):
-        raise FeedbackFault("is not a list of labels: give the correct ones, [] for none")
-    return value
+    listed = list_in(value) if isinstance(value, str) else value  # a text is a cell of a table
+    if not isinstance(listed, list | tuple):
+        raise FeedbackFault('is not a list of labels: give the correct ones as JSON, such as ["a", "b"], [] for none')
+    return listed

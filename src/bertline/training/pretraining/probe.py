@@ -82,7 +82,7 @@ def read_probe(
     Raises:
         DataError: the table cannot be read, or has too few rows or labels.
     """
-    examples = read_examples(str(path), settings, kind=OneLabel()).examples
+    examples = read_examples(str(path), settings, kind=OneLabel(lists="a probe learns one label per text")).examples
     order = np.random.default_rng(0).permutation(len(examples))[:rows]
     some = sorted((examples[i] for i in order), key=lambda example: str(example.target))
     names = sorted({str(example.target) for example in some})

@@ -14,6 +14,7 @@ from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.labelled import Written, write_labelled
 from bertline.lifecycle.predictions.records import text_hash
 from bertline.lifecycle.predictions.store import secret_of
+from bertline.tasks.classify.spec import Spec as ClassifySpec
 from bertline.tasks.tag.spec import Spec as TagSpec
 from tests.kept import SPEC, keep, sure
 
@@ -63,3 +64,12 @@ def test_a_table_without_rows_is_an_error_and_no_file(store: Database, tmp_path:
     with pytest.raises(DataError, match="1 labelled predictions of reviews have no text that can be used: serve with"):
         write_labelled(store, "reviews", tmp_path / "a.csv")
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_several_labels_in_csv_are_learned_as_several(store: Database, tmp_path: Path) -> None:
+    spec: ClassifySpec = ClassifySpec(problem="several", labels=("late", "lost"))
+    answer = {"label": "late", "labels": ["late"], "probabilities": {"late": 0.9, "lost": 0.1}}
+    keep(store, [answer] * 2, spec=spec, texts=["where is it", "it is nowhere"])
+    receive(store, [Feedback("r0", ["late", "lost"]), Feedback("r1", '["late"]')])
+    write_labelled(store, "reviews", tmp_path / "a.csv")
+    assert read_examples(str(tmp_path / "a.csv")).targets == [("late", "lost"), ("late",)]
