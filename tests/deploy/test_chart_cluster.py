@@ -55,7 +55,7 @@ class Release:
         bundle = load(Path(given("BERTLINE_TEST_BUNDLE")))
         self.image = given("BERTLINE_TEST_IMAGE")
         write_files(files(bundle, MEASURED, image_of(self.image)), directory, "the chart")
-        self.chart, self.body = directory, example_of(bundle.manifest.task)
+        self.chart, self.body = directory, example_of(bundle)
         self.values = ("--set", "image.allowTag=true", "--set", "fullnameOverride=reviews", *SMALL)
 
 

@@ -36,11 +36,16 @@ vectors = model.encode(["a text", "another text"])
 _MARKUP = {"&": "&amp;", "<": "&lt;", "|": "&#124;", "`": "&#96;", "[": "&#91;", "*": "&#42;", "_": "&#95;"}
 
 
-def model_card(manifest: Manifest) -> str:
-    """``README.md`` of the bundle: YAML front matter, then what a reader of the hub's cards looks for."""
+def model_card(manifest: Manifest, mask: str = "[MASK]") -> str:
+    """``README.md`` of the bundle: YAML front matter, then what a reader of the hub's cards looks for.
+
+    Args:
+        manifest: of the bundle.
+        mask: what stands for a word to fill in.
+    """
     origin = {"written by": f"bertline {manifest.bertline_version}", "written at": manifest.created}
     sections = {
-        "Use": f"{_use_bertline(manifest)}\n\n{_use_transformers(manifest)}",
+        "Use": f"{_use_bertline(manifest, mask)}\n\n{_use_transformers(manifest, mask)}",
         "Results": _results(manifest),
         **({"Engines": _engines(manifest)} if any(engine.measured for engine in manifest.engines) else {}),
         "Data": _table(manifest.data),
@@ -130,13 +135,13 @@ def _engines(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
-def _use_bertline(manifest: Manifest) -> str:
+def _use_bertline(manifest: Manifest, mask: str) -> str:
     name = shlex.quote(manifest.name)
-    texts = {"rank": '"a query" --text-pair "a text"', "fill": '"a [MASK]"'}.get(manifest.task.task, '"a text"')
+    texts = {"rank": '"a query" --text-pair "a text"', "fill": f'"a {mask}"'}.get(manifest.task.task, '"a text"')
     return f"```sh\nbertline predict {name} {texts}\nbertline serve {name}\n```"
 
 
-def _use_transformers(manifest: Manifest) -> str:
+def _use_transformers(manifest: Manifest, mask: str) -> str:
     if manifest.task.output == "vocabulary":
         return f"""\
 `transformers` gives the same words with the same scores:
@@ -144,7 +149,7 @@ def _use_transformers(manifest: Manifest) -> str:
 ```python
 from transformers import pipeline
 
-print(pipeline("fill-mask", model={json.dumps(manifest.name, ensure_ascii=False)})("a [MASK]"))
+print(pipeline("fill-mask", model={json.dumps(manifest.name, ensure_ascii=False)})("a {mask}"))
 ```"""
     directory = json.dumps(manifest.name, ensure_ascii=False)
     if manifest.task.output == "embedding":

@@ -76,7 +76,14 @@ def compose(out: Path, manifest: Manifest, parts: Parts, *, overwrite: bool = Fa
             write_seen(staging, parts.seen)
         if parts.report is not None:
             parts.report(staging / "report")
-        (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+        (staging / "README.md").write_text(model_card(manifest, *_mask(manifest, staging)), encoding="utf-8")
+
+
+def _mask(manifest: Manifest, directory: Path) -> tuple[str, ...]:
+    """What stands for a word to fill in, of a model that fills in words."""
+    if manifest.task.output != "vocabulary":
+        return ()
+    return (manifest.task.with_tokenizer(Tokenizer.from_directory(directory)).required,)
 
 
 def _copy(base: Bundle, staging: Path) -> None:

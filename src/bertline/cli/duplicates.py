@@ -55,8 +55,9 @@ def duplicates(
         raise UsageError("--drop goes with --output: name the table to write")
     from bertline.cli.predict_screen import note
     from bertline.cli.similarity import asked, table_to_write, write_rows
-    from bertline.similarity.duplicates import duplicates_of
+    from bertline.similarity.duplicates import check_threshold, duplicates_of
 
+    check_threshold(threshold)
     with table_to_write(data, target, settings, overwrite=overwrite), asked(bundle, data, settings) as (index, notify):
         found = duplicates_of(index, threshold, notify)
         if target is not None:

@@ -62,9 +62,9 @@ def import_checkpoint(
     """
     from bertline.training.imported import import_checkpoint
 
-    task = import_checkpoint(checkpoint, out, max_tokens=max_tokens, overwrite=overwrite).task
-    hint = ", with [MASK] in the text" if task == "fill" else ""
-    typer.echo(f"{out} is a bundle for the task {task}: bertline predict {out} TEXT{hint}")
+    spec = import_checkpoint(checkpoint, out, max_tokens=max_tokens, overwrite=overwrite)
+    hint = f", with {spec.required} in the text" if spec.required else ""
+    typer.echo(f"{out} is a bundle for the task {spec.task}: bertline predict {out} TEXT{hint}")
 
 
 @keys.command("new", epilog="Example: bertline models key new release.key")

@@ -50,19 +50,22 @@ class Corpus:
         """Every text in order.
 
         Raises:
-            DataError: a file or one of its rows cannot be used, or there is no text.
+            DataError: a file or one of its rows cannot be used, or a file has no text.
         """
         self.read, self.skipped = len(self.texts), 0
         yield from self.texts
         for source in self.sources:
             bad = BadRows(name_of(source, "input"))
             reads: Reads = "text" if self.settings.query_column is None else "query"
+            before = self.read
             for _, one in inputs_of(source, settings_beside(source, self.settings), bad, reads=reads):
                 texts = (one,) if isinstance(one, str) else one
                 self.read += len(texts)
                 yield from texts
             if bad and not self.settings.skip_bad_rows:
                 raise bad.error()
+            if self.read == before and not bad:
+                raise DataError(f"{bad.source} has no texts: give rows with a text")
             self.skipped += len(bad)
         if not self.read:
             raise DataError(f"{self.names} has no texts: give rows with a text")

@@ -15,7 +15,7 @@ from bertline.data.columns import (
     TEXT_NAMES,
     candidates,
 )
-from bertline.data.formats import Format, Location, format_beside, format_of, name_of
+from bertline.data.formats import Format, Location, format_beside, name_of
 from bertline.data.head import Head, take_head
 from bertline.data.rows import BadRow, Row
 from bertline.errors import SettingsError
@@ -47,9 +47,9 @@ class TableSettings(BaseModel):
 
     def opened(self, source: Location, name: str | None = None) -> tuple[Head, Iterator[Row | BadRow]]:
         """The head of ``source``, and all of its rows; ``name`` is for messages."""
-        from bertline.data.table import read_rows  # numpy: settings are read before anything is imported
+        from bertline.data.table import file_format, read_rows  # numpy: settings are read before all imports
 
-        name, format, header = name or name_of(source, "input"), format_of(source, self.format), not self.no_header
+        name, format, header = name or name_of(source, "input"), file_format(source, self.format), not self.no_header
         rows = read_rows(
             source, format=format, encoding=self.encoding, delimiter=self.delimiter, header=header, name=name
         )

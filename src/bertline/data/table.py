@@ -21,14 +21,14 @@ from typing import Any, Literal, cast
 from bertline.data.conll import read_conll
 from bertline.data.decoding import DAMAGED, Bytes, damaged, lines_of, text_of
 from bertline.data.delimited import Header, named, read_delimited, unnamed
-from bertline.data.formats import STANDARD, Location, delimiter_of, format_of, name_of
+from bertline.data.formats import STANDARD, Format, Location, delimiter_of, format_of, name_of
 from bertline.data.json_lines import read_json_lines
 from bertline.data.offsets import MARK, Offsets
 from bertline.data.rows import BadRow, Row, TableFault
 from bertline.data.writer import RowWriter, open_writer
 from bertline.errors import DataError
 
-__all__ = ["BadRow", "Row", "RowWriter", "open_writer", "read_bytes", "read_rows"]
+__all__ = ["BadRow", "Row", "RowWriter", "file_format", "open_writer", "read_bytes", "read_rows"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 NOT_TEXT = {
@@ -90,6 +90,17 @@ def check_file(path: Path, name: str) -> None:
         raise DataError(f"{name} cannot be read ({error.strerror}): check the path and its permissions") from error
     if directory:
         raise DataError(f"{name} is a directory: give a file in it")
+
+
+def file_format(source: Location, given: str | None = None) -> Format:
+    """The format of a table to read, as ``format_of``; a file that is missing is named as that first.
+
+    Raises:
+        SettingsError, DataError: as ``format_of``, or as ``check_file``.
+    """
+    if source != STANDARD:
+        check_file(Path(source), name_of(source, "input"))
+    return format_of(source, given)
 
 
 def read_bytes(

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from bertline.data.columns import LABEL_NAMES, LIKENESS_NAMES, SCORE_NAMES, candidates
+from bertline.data.columns import LABEL_NAMES, LIKENESS_NAMES, QUERY_NAMES, SCORE_NAMES, candidates
 from bertline.data.entities import ENTITY_NAMES
 from bertline.data.head import Head
 from bertline.data.label_lists import is_list
@@ -178,6 +178,8 @@ def _other_targets(head: Head) -> str:
     """What a table without a column of labels may have instead, to end a message."""
     hints = [f"to learn the entities in {one!r}, pass --task tag" for one in candidates(head.columns, ENTITY_NAMES)]
     flags = [one for one in head.columns if all(str(row.values.get(one)) in ("0", "1") for row in head.rows)]
+    if candidates(head.columns, QUERY_NAMES) and candidates(head.columns, SCORE_NAMES):
+        hints.append("to rank texts for queries, pass --task rank")
     if flags:
         named = " ".join(f"--label-columns {shlex.quote(one)}" for one in flags[:3]) + (" …" if flags[3:] else "")
         hints.append(f"if the columns of 0 and 1 are labels, pass {named}")

@@ -146,7 +146,7 @@ def _values(bundle: Bundle, measured: ServerFigures, image: Image, name: str) ->
         "settings": _settings(bundle, measured),
         "startup_s": str(measured.startup_s),
         "tag": image.tag,
-        "test_body": json.dumps(example_of(manifest.task)),
+        "test_body": json.dumps(example_of(bundle)),
         "threads": str(measured.threads),
         "uid": str(UID),
         "version": bundle.version,

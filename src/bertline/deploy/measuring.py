@@ -28,8 +28,7 @@ from bertline.deploy.measured import ServerFigures
 from bertline.errors import BertlineError, BertlineWarning
 from bertline.machine.cores import usable_cores
 from bertline.machine.instructions import processor
-from bertline.tasks.contract import TaskSpec
-from bertline.text import Input
+from bertline.text import Input, Tokenizer
 from bertline.text.reading import texts_of
 
 IN_FLIGHT = (1, 2, 4, 8, 16, 32)
@@ -58,10 +57,12 @@ class _Started:
         return sum(_peak_bytes(pid) for pid in (self.process.pid, *map(int, children.split())))
 
 
-def example_of(spec: TaskSpec) -> dict[str, object]:
-    """A request body that every model of this task answers."""
+def example_of(bundle: Bundle) -> dict[str, object]:
+    """A request body that the model answers."""
+    spec = bundle.manifest.task
     if spec.task == "fill":
-        return {"text": "Paris is the [MASK] of France."}
+        mask = spec.with_tokenizer(Tokenizer.from_directory(bundle.path)).required
+        return {"text": f"Paris is the {mask} of France."}
     return {"text": SENTENCES[0]} if spec.reads == "text" else {"text": SENTENCES[0], "text_pair": SENTENCES[1]}
 
 
@@ -76,7 +77,7 @@ def measure(bundle: Bundle, say: Say = lambda _: None) -> ServerFigures:
         BertlineError: the server does not start, or does not answer.
     """
     bodies = [json.dumps(_body(one)) for one in read_probes(bundle.path).texts if _is_plain(one)]
-    bodies = bodies or [json.dumps(example_of(bundle.manifest.task))]
+    bodies = bodies or [json.dumps(example_of(bundle))]
     if (busy := os.getloadavg()[0]) > QUIET_LOAD * usable_cores():
         warnings.warn(
             f"this machine is busy (load {busy:.1f}), so the throughput will be too low: measure again when it is idle",

@@ -46,6 +46,8 @@ class Sampling:
                 f"top_k is {self.top_k}, but a temperature of 0 always takes the most probable token: give a "
                 "temperature too, such as 0.8"
             )
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}: give 0 or higher")
 
     def chosen(self, logits: Float64[Tensor, " vocabulary"], rng: np.random.Generator) -> int:
         """The id of the next token."""

@@ -62,6 +62,16 @@ class Duplicates:
         return {"pairs": self.pairs, "repeated_rows": len(self.repeated), "groups": groups}
 
 
+def check_threshold(threshold: float) -> None:
+    """Check that a threshold can be reached, before anything is embedded.
+
+    Raises:
+        UsageError: it is not above 0 and at most 1.
+    """
+    if not 0 < threshold <= 1:
+        raise UsageError(f"threshold is {threshold:g}: give a cosine above 0 and at most 1, such as {THRESHOLD:g}")
+
+
 def duplicates_of(index: Index, threshold: float = THRESHOLD, notify: Notify = quiet) -> Duplicates:
     """The groups of texts whose embeddings have a cosine of at least ``threshold``.
 
@@ -75,8 +85,7 @@ def duplicates_of(index: Index, threshold: float = THRESHOLD, notify: Notify = q
     Raises:
         UsageError: the threshold is out of its range.
     """
-    if not 0 < threshold <= 1:
-        raise UsageError(f"threshold is {threshold:g}: give a cosine above 0 and at most 1, such as {THRESHOLD:g}")
+    check_threshold(threshold)
     found = groups_of(index.vectors, threshold, lambda done: notify("comparing", done, len(index.vectors)))
     grouped = np.flatnonzero(found.partner >= 0)
     rows, column = index.pick(grouped.tolist()), index.facts.text_column

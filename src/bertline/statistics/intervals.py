@@ -95,6 +95,16 @@ def percentile(value: float, resampled: Resampled) -> Estimate:
     return Estimate(value, min(value, float(low)), max(value, float(high)))
 
 
+def bounded_percentile(value: float, resampled: Resampled, units: int) -> Estimate:
+    """As ``percentile``, of a mean of values from 0 to 1 over so many units that are resampled.
+
+    Where all of them are 0 or all are 1, so is every resample; then the interval is Wilson's.
+    """
+    if min(value, 1 - value) > 1e-12:
+        return percentile(value, resampled)
+    return wilson(round(value) * units, units)
+
+
 def calibration_error(bin_sums: Sums, resampled: ResampledSums, rows: int) -> Estimate:
     """A binned calibration error Σ|s_b| / n with an interval, of the bins' gap sums s_b and their resamples.
 

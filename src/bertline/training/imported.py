@@ -84,7 +84,7 @@ def import_checkpoint(
         probes=_probes(network, tokenizer, truncation),
     )
     compose(out, manifest, parts, overwrite=overwrite)
-    return spec
+    return spec.with_tokenizer(tokenizer)
 
 
 def _network(directory: Path) -> AnyNetwork:

@@ -11,9 +11,9 @@ from pathlib import Path
 from bertline.data.duplicates import cross_duplicates, normalise
 from bertline.data.examples import Dataset, Example, check_head, read_examples
 from bertline.data.fingerprint import Fingerprint, fingerprint
-from bertline.data.formats import format_of
 from bertline.data.shared_names import check_shared_names
 from bertline.data.split import connected, stratified_split
+from bertline.data.table import file_format
 from bertline.data.targets import strata
 from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import DataError, SettingsError
@@ -56,7 +56,7 @@ def spec_type(source: str, settings: TrainSettings) -> type[TaskSpec]:
     Raises:
         SettingsError: there is no such task.
     """
-    entities = settings.entities_column is not None or format_of(source, settings.format) == "conll"
+    entities = settings.entities_column is not None or file_format(source, settings.format) == "conll"
     embeds = settings.negative_column is not None or bool(settings.matryoshka)
     ranks = settings.query_column is not None or settings.score_column is not None
     found = "tag" if entities else "embed" if embeds else "rank" if ranks else "classify"

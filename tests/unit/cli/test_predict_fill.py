@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from typer.testing import CliRunner
 from bertline.bundle import load
 from bertline.cli.main import application
 from bertline.cli.predict_lines import _rounded, mask_lines
+from bertline.deploy.measuring import example_of
 from bertline.encoder.checkpoint import save_encoder
-from bertline.encoder.masked import save_masked
+from bertline.encoder.masked import MaskedLanguageModel, save_masked
 from bertline.errors import BundleError, CheckpointError, DataError, SettingsError, UsageError
 from bertline.inference import load_predictor
 from bertline.tasks.fill.spec import NOT_TRAINED, Spec
 from bertline.testing.tiny import tiny_classifier, tiny_masked, tiny_tokenizer
+from tests.tokenizers import FAIRSEQ, bpe
 
 TEXTS = ["a [MASK] is", "an [MASK] at\ton [MASK] !"]
 
@@ -64,6 +67,26 @@ def test_a_family_that_counts_positions_from_its_padding_reads_as_many_tokens_as
     assert load(tmp_path / "words").manifest.max_tokens == 64 < model.config.max_positions
     long = f"a [MASK] film {'good ' * 90}"  # windows of all 64 tokens
     assert json.loads(run("predict", tmp_path / "words", long, "--json"))["cut_tokens"] == 0
+
+
+def test_what_stands_for_a_word_is_the_models_own(tmp_path: Path) -> None:
+    checkpoint, words = tmp_path / "roberta", tmp_path / "words"
+    fast = bpe()
+    sizes = {"vocab_size": fast.get_vocab_size(), "pad_id": FAIRSEQ.index("<pad>")}
+    checkpoint.mkdir()
+    save_masked(checkpoint, MaskedLanguageModel(replace(tiny_masked(family="roberta").config, **sizes)))
+    fast.save(str(checkpoint / "tokenizer.json"))
+    roles = {"unk": "<unk>", "sep": "</s>", "pad": "<pad>", "cls": "<s>", "mask": "<mask>"}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **{f"{name}_token": one for name, one in roles.items()}}
+    (checkpoint / "tokenizer_config.json").write_text(json.dumps(config))
+    assert imported(checkpoint, "--out", words).endswith("TEXT, with <mask> in the text\n")
+    card = (words / "README.md").read_text(encoding="utf-8")
+    assert 'bertline predict words "a <mask>"' in card
+    assert '("a <mask>")' in card
+    assert example_of(load(words)) == {"text": "Paris is the <mask> of France."}
+    run("predict", words, "a good<mask>")
+    with pytest.raises(UsageError, match="has no <mask>: write <mask> where a word is to be filled in"):
+        run("predict", words, "a good film")
 
 
 def test_an_imported_bundle_is_sealed_and_has_an_engine_with_probes(words: Path) -> None:

@@ -185,3 +185,8 @@ def test_an_output_is_not_replaced_and_dropping_needs_one(bundle: Path, indexed:
             bertline(name, bundle, indexed, "-o", tmp_path / "out.csv")
     with pytest.raises(UsageError, match=r"^--drop goes with --output: name the table to write$"):
         bertline("duplicates", bundle, indexed, "--drop")
+
+
+def test_a_threshold_is_refused_before_anything_is_embedded(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="threshold is 2: give a cosine above 0 and at most 1"):
+        bertline("duplicates", tmp_path / "no bundle", table, "--threshold", 2)

@@ -63,8 +63,15 @@ def test_unreadable_input_is_named(tmp_path: Path) -> None:
     for path, message in {
         tmp_path / "no.txt": r"no\.txt does not exist: check the path",
         tmp_path / "no.csv": r"no\.csv does not exist: check the path",
-        tmp_path: "does not say by its suffix",
+        tmp_path / "no": r"no does not exist: check the path",
+        tmp_path: "is a directory: give a file in it",
         tmp_path / "empty.txt": r"empty\.txt has no texts: give rows with a text",
     }.items():
         with pytest.raises(DataError, match=message):
             list(corpus(path))
+
+
+def test_an_empty_file_among_others_is_named(tmp_path: Path, lines: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"empty\.txt has no texts: give rows with a text"):
+        list(corpus(lines, tmp_path / "empty.txt"))

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertline.data.rows import UNDECODABLE, BadRow, Row
-from bertline.data.table import open_writer, read_bytes, read_rows
+from bertline.data.table import file_format, open_writer, read_bytes, read_rows
 from bertline.errors import DataError, SettingsError
 
 TABLE = "text,label\nnaïve 👍,pos\nbad,neg\n"
@@ -280,3 +280,11 @@ def test_a_table_without_a_header_has_all_its_rows(tmp_path: Path) -> None:
         Row(1, {"column_1": "fine", "column_2": "pos"}),
         Row(2, {"column_1": "bad", "column_2": "neg"}),
     ]
+
+
+def test_a_missing_file_is_named_before_its_suffix(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing does not exist: check the path"):
+        file_format(tmp_path / "nothing")
+    with pytest.raises(DataError, match="is a directory: give a file in it"):
+        file_format(tmp_path)
+    assert (file_format("-"), file_format("-", "tsv")) == ("csv", "tsv")

@@ -105,6 +105,8 @@ def test_fractions_are_pointed_to_numbers(tmp_path: Path) -> None:
 def test_a_table_without_labels_says_what_else_it_may_have(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\); to learn the entities in 'spans', pass --task tag$"):
         read(table(tmp_path / "t.jsonl", [{"text": "a", "spans": []}]))
+    with pytest.raises(DataError, match=r"\); to rank texts for queries, pass --task rank$"):
+        read(table(tmp_path / "t.jsonl", [{"query": "a", "text": "b", "score": 2}]))
     with pytest.raises(DataError, match="columns of 0 and 1 are labels, pass --label-columns bad --label-columns rude"):
         read(table(tmp_path / "t.csv", "text,bad,rude\na,1,0\nb,0,0\n"))
 

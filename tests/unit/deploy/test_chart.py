@@ -150,7 +150,7 @@ def test_the_dashboards_are_those_of_observe() -> None:
     ],
 )
 def test_the_test_asks_what_the_model_answers(spec: dict[str, Any], body: set[str]) -> None:
-    assert set(example_of(bundle_of(**spec).manifest.task)) == body
+    assert set(example_of(bundle_of(**spec))) == body
 
 
 def test_names_and_images_are_those_of_kubernetes_and_registries() -> None:

@@ -76,6 +76,7 @@ def test_tokens_are_drawn_with_their_probabilities() -> None:
     [
         (lambda: Sampling(-1.0), "temperature is -1: give a number from 0 on, such as 0.8"),
         (lambda: Sampling(1.0, 0), "top_k is 0: give at least 1"),
+        (lambda: Sampling(seed=-1), "seed is -1: give 0 or higher"),
         (lambda: Sampling(0.0, 5), "top_k is 5, but a temperature of 0 always takes the most probable token: give a"),
         (lambda: generate(CAUSAL, TOKENIZER, "a", max_tokens=0), "max_tokens must be at least 1"),
         (lambda: generate(CAUSAL, TOKENIZER, "a", stop=[""]), "a stop string is empty: leave it out"),

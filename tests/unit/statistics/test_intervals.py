@@ -7,6 +7,7 @@ from scipy.stats import binom, binomtest
 from bertline.statistics import metrics
 from bertline.statistics.intervals import (
     Estimate,
+    bounded_percentile,
     calibration_error,
     f1_interval,
     percentile,
@@ -61,6 +62,13 @@ def test_percentile_holds_its_value() -> None:
     found = percentile(0.5, np.linspace(0.6, 0.7, 100))
     assert found.low == 0.5
     assert found.high == pytest.approx(0.6975)
+
+
+def test_values_that_are_all_alike_at_an_end_have_wilsons_interval() -> None:
+    """Resamples of three ones are three ones."""
+    assert bounded_percentile(1.0, np.ones(10), 3) == wilson(3, 3)
+    assert bounded_percentile(0.0, np.zeros(10), 3) == wilson(0, 3)
+    assert bounded_percentile(0.5, np.linspace(0, 1, 101), 3) == percentile(0.5, np.linspace(0, 1, 101))
 
 
 def test_resampled_sums_have_the_moments_of_a_bootstrap() -> None:

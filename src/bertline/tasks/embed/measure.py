@@ -10,7 +10,7 @@ import numpy as np
 
 from bertline.statistics.activation import normalised
 from bertline.statistics.figures import exact, plain
-from bertline.statistics.intervals import Estimate, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, bounded_percentile, percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.regression import centred_ranks, correlation, product_moments
 from bertline.statistics.slices import SliceFigure, by_column
@@ -91,7 +91,9 @@ class _Figure:
         some = _Figure(self.features[members], self.right[members])
         if not len(some.features):
             return NOTHING
-        return percentile(some.value(), self.of(resampled_sums(some.features, seed=seed), len(some.features)))
+        value, drawn = some.value(), self.of(resampled_sums(some.features, seed=seed), len(some.features))
+        correlates = some.features.shape[1] > 1
+        return percentile(value, drawn) if correlates else bounded_percentile(value, drawn, len(some.features))
 
 
 def figures(spec: Spec, truth: Sequence[Any], arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from bertline.statistics.activation import softmax
 from bertline.statistics.calibration import fit_temperature
-from bertline.statistics.intervals import Estimate, percentile, resampled_sums, wilson
+from bertline.statistics.intervals import Estimate, bounded_percentile, percentile, resampled_sums, wilson
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.slices import SliceFigure
 from bertline.tasks.contract import Comparison
@@ -94,9 +94,11 @@ def measure(
     check(truth, arrays, readings)
     counts = _counts(spec, truth, arrays, readings)
     summed, drawn = counts.sum(axis=0, keepdims=True), resampled_sums(counts, seed=seed)
-    accuracy, top, loss = (
-        percentile(float(_share(summed, one)[0]), _share(drawn, one)) for one in (HITS, HITS_OF_TOP, LOSS)
+    accuracy, top = (
+        bounded_percentile(float(_share(summed, one)[0]), _share(drawn, one), len(counts))
+        for one in (HITS, HITS_OF_TOP)
     )
+    loss = percentile(float(_share(summed, LOSS)[0]), _share(drawn, LOSS))
     perplexity = Estimate(*(float(np.exp(one)) for one in (loss.value, loss.low, loss.high)))
     by_text = SliceFigure("masked_accuracy", lambda members: _wilson(counts[members]))
     return MaskEvaluation(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bertline.statistics.as_json import as_json
-from bertline.statistics.intervals import Estimate, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, bounded_percentile, percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.ranking import (
     CUTOFF,
@@ -193,7 +193,8 @@ def _values(spec: Spec, truth: Sequence[float], logits: Array, queries: Sequence
 def _mean(values: Array, seed: int) -> Estimate:
     if not len(values):
         return NOTHING
-    return percentile(float(values.mean()), resampled_sums(values[:, None], seed=seed)[:, 0] / len(values))
+    means = resampled_sums(values[:, None], seed=seed)[:, 0] / len(values)
+    return bounded_percentile(float(values.mean()), means, len(values))
 
 
 def _mistakes(

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from bertline.data.batching import Batch
 from bertline.encoder.masked import MaskedLanguageModel
-from bertline.statistics.intervals import Estimate, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, bounded_percentile, percentile, resampled_sums
 from bertline.training.device import to_device
 from bertline.training.parallel.ranks import ALONE, Ranks
 from bertline.training.pretraining.masking import Objective
@@ -95,7 +95,7 @@ def held_out_of(sums: Sums, *, causal: bool = False, seed: int = 0) -> HeldOut:
     return HeldOut(
         loss,
         Estimate(*(float(np.exp(end)) for end in (loss.value, loss.low, loss.high))),
-        percentile(float(right / tokens), resampled[:, 1] / resampled[:, 2]),
+        bounded_percentile(float(right / tokens), resampled[:, 1] / resampled[:, 2], len(sums)),
         len(sums),
         int(tokens),
         causal,
