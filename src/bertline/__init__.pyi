@@ -234,6 +234,7 @@ def index(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    dimensions: int | None = None,
     progress: bool = True,
     text_column: str | None = None,
     text_pair_column: str | None = None,

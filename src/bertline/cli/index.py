@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,6 +30,10 @@ def index(
     settings: TableSettings,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index, or an unfinished run.")] = False,
+    dimensions: Annotated[
+        int | None,
+        typer.Option(min=1, help="Keep the first so many dimensions, which the model was trained for (--matryoshka)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Embed the texts of a table once, for `nearest`, `cluster` and `duplicates`.
@@ -42,7 +46,8 @@ def index(
     from bertline.similarity.build import build_index
 
     with progress() as notify:
-        made = build_index(bundle, data, out, settings, notify, resume=resume, overwrite=overwrite)
+        how: Any = {"resume": resume, "overwrite": overwrite, "dimensions": dimensions}
+        made = build_index(bundle, data, out, settings, notify, **how)
     if as_json:
         typer.echo(json.dumps(made.facts.model_dump(), ensure_ascii=False))
     for sentence in sentences(made):

@@ -59,7 +59,6 @@ def nearest(
     from bertline.cli.similarity import asked, read_queries, table_to_write, write_rows
     from bertline.inference import load_predictor
     from bertline.similarity.nearest import neighbours_of
-    from bertline.statistics.activation import normalised
 
     legible = reader_of(bundle)
     check_texts(texts or [], legible)
@@ -71,7 +70,7 @@ def nearest(
         asked(bundle, data, of_data, embedder) as (index, notify),
     ):
         embedded = embedder().embed([text for _, text in queries])
-        near = neighbours_of(index, normalised(embedded), top_k, notify)
+        near = neighbours_of(index, embedded, top_k, notify)
         if target is not None:
             write_rows(target, index, settings, COLUMNS, _rows(queries, near))
     if as_json:

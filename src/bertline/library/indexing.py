@@ -27,7 +27,6 @@ from bertline.similarity.index import Index as Directory
 from bertline.similarity.nearest import Neighbour, neighbours_of
 from bertline.similarity.notify import Notify
 from bertline.similarity.opened import open_for
-from bertline.statistics.activation import normalised
 from bertline.text.tokenizer import Tokenizer
 from bertline.text.unread import why_unread
 
@@ -79,7 +78,7 @@ class Index:
         if self._embedder is None:
             self._embedder = load_predictor(self._bundle, output="embedding")
         given = _legible(texts, "nearest", self._embedder.tokenizer)
-        return neighbours_of(self._stored, normalised(self._embedder.embed(given)), top_k)
+        return neighbours_of(self._stored, self._embedder.embed(given), top_k)
 
     def clusters(self, number: int | None = None, *, seed: int = 0) -> Clusters:
         """Groups of texts about the same things, the largest first, each named by its words.
@@ -114,6 +113,7 @@ def index(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    dimensions: int | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Index:
@@ -126,11 +126,13 @@ def index(
         out: directory to write; by default a temporary one, which goes with the index.
         resume: continue an unfinished run, if there is one.
         overwrite: replace an index, or an unfinished run.
+        dimensions: keep only the first so many, which the model was trained for; by default all.
         progress: write what happens to standard error, line by line.
         **settings: settings of tables.
 
     Raises:
         SettingsError: a setting is unknown or out of range.
+        UsageError: the model was not trained for so few dimensions, or ``dimensions`` is given for an index.
         DataError: the table cannot be used, or the index was made with another model.
         BundleError: the bundle cannot be used.
         DestinationError: ``out`` cannot be written.
@@ -138,6 +140,8 @@ def index(
     """
     loaded, directory = settings_of(index, TableSettings, settings), open_bundle(bundle)
     if isinstance(data, str | Path) and Path(data).is_dir():
+        if dimensions is not None:
+            raise UsageError(f"dimensions is set, but {data} is an index, which has its own: leave it out")
         return Index(open_for(directory, Path(data), loaded), directory)
     temporary = tempfile.mkdtemp(prefix="bertline-")
     try:
@@ -145,7 +149,8 @@ def index(
             data = _stored(_legible(data, "index", Tokenizer.from_bundle(directory)), Path(temporary))
         place = Path(temporary) / "index" if out is None else Path(out)
         notify = _told(progress)
-        stored = build_index(directory, str(data), place, loaded, notify, resume=resume, overwrite=overwrite)
+        how: Any = {"resume": resume, "overwrite": overwrite, "dimensions": dimensions}
+        stored = build_index(directory, str(data), place, loaded, notify, **how)
         made = Index(stored, directory)
     except BaseException:
         shutil.rmtree(temporary)

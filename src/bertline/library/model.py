@@ -23,7 +23,7 @@ from bertline.library.texts import checked_texts
 from bertline.lifecycle.probes.settings import ProbeSettings
 from bertline.statistics.activation import normalised
 from bertline.tasks.contract import TaskSpec
-from bertline.tasks.embed.spec import Spec as Embeds
+from bertline.tasks.embed.spec import as_embedder
 from bertline.tasks.fill.spec import lacks
 from bertline.tasks.zero_shot import TEMPLATE, Candidates
 from bertline.text.reading import texts_of
@@ -209,8 +209,7 @@ class Model:
             UsageError: as ``predict``, or the model was not trained for so few dimensions.
             BundleError: as ``predict``, or nothing that is installed here can embed with this bundle.
         """
-        given, spec = checked_texts(texts, "embed"), self._predictor.spec
-        own = spec if isinstance(spec, Embeds) else Embeds(normalised=False)
+        given, own = checked_texts(texts, "embed"), as_embedder(self._predictor.spec)
         own.check_dimensions(dimensions, self.name)
         embedder = self._opened()
         with self._lanes:

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,7 @@ from bertline.similarity.index import REPORT, ROWS, VECTORS, Facts, Index, finge
 from bertline.similarity.notify import Notify, quiet
 from bertline.similarity.rows import Stored, store_rows
 from bertline.statistics.activation import normalised
+from bertline.tasks.embed.spec import as_embedder
 from bertline.text.tokenizer import Tokenizer
 
 WINDOW_ROWS = 1024  # texts embedded between two records of the position
@@ -43,6 +44,7 @@ class _Position:
 
     fingerprint: str
     table: str
+    dimensions: int
     rows: int = 0
     cut: int = 0
 
@@ -60,6 +62,7 @@ def build_index(
     resume: bool = False,
     overwrite: bool = False,
     embedder: Load | None = None,
+    dimensions: int | None = None,
 ) -> Index:
     """Embed the texts of a table and write an index to ``out``.
 
@@ -72,8 +75,10 @@ def build_index(
         resume: continue an unfinished run, if there is one.
         overwrite: replace an index, or an unfinished run.
         embedder: loads the bundle's model, for a caller that uses it too.
+        dimensions: keep only the first so many, which the model was trained for; by default all.
 
     Raises:
+        UsageError: the model was not trained to be cut to ``dimensions``.
         DataError: the table or a row cannot be used, or is not what the unfinished run has read.
         BundleError: the bundle cannot be used.
         DestinationError: ``out`` is taken or cannot be written, or an unfinished run is in the way.
@@ -82,12 +87,13 @@ def build_index(
     output = Output(out, "index", REPORT)
     output.check(overwrite=overwrite)
     manifest = read_manifest(bundle)
+    as_embedder(manifest.task).check_dimensions(dimensions, manifest.name)
     with claim(out, WHAT), as_destination_error(out, WHAT), _working(out, resume=resume, overwrite=overwrite) as at:
         stored = store_rows(source, settings, Tokenizer.from_bundle(bundle).reads, at, notify)
         predictor = load_predictor(bundle, output="embedding") if embedder is None else embedder()
-        size = predictor.dimensions
+        size = dimensions or predictor.dimensions
         check_room(out, WHAT, stored.rows * size * _NUMBER_BYTES)
-        position = _position(at, fingerprint_of(manifest), source)
+        position = _position(at, fingerprint_of(manifest), source, size)
         end = _embed(predictor, _texts(at, stored), position, stored.rows, at, notify)
         facts = Facts(
             model=manifest.name,
@@ -124,20 +130,22 @@ def _working(out: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(at, ignore_errors=True)
 
 
-def _position(at: Path, fingerprint: str, source: str) -> _Position:
+def _position(at: Path, fingerprint: str, source: str, dimensions: int) -> _Position:
     """Where to go on.
 
     Raises:
-        DataError: the unfinished run is one of another table or model.
+        DataError: the unfinished run is one of another table or model, or of other dimensions.
     """
     with (at / ROWS).open("rb") as file:
-        start = _Position(fingerprint, hashlib.file_digest(file, "sha256").hexdigest())
+        start = _Position(fingerprint, hashlib.file_digest(file, "sha256").hexdigest(), dimensions)
     if not (at / POSITION).exists():
         return start
-    before = _Position(**json.loads((at / POSITION).read_text(encoding="utf-8")))
+    kept = json.loads((at / POSITION).read_text(encoding="utf-8"))
+    before = _Position(**{"dimensions": dimensions, **kept})  # earlier versions kept none
     for what, one, other in (
         ("model", before.fingerprint, fingerprint),
         (name_of(source, "input"), before.table, start.table),
+        ("number of dimensions", str(before.dimensions), str(start.dimensions)),
     ):
         if one != other:
             raise DataError(
@@ -155,16 +163,17 @@ def _embed(
     predictor: TextClassifier, texts: Iterable[str], position: _Position, rows: int, at: Path, notify: Notify
 ) -> _Position:
     left = islice(texts, position.rows, None)
-    with _appended(at / VECTORS, rows, predictor.dimensions, position.rows) as file:
+    with _appended(at / VECTORS, rows, position.dimensions, position.rows) as file:
         try:
             while some := [*islice(left, WINDOW_ROWS)]:
                 readings, arrays = predictor.pieces(some, "embedding")
-                vectors = normalised(np.array([np.mean(own, axis=0, dtype=np.float64) for own in arrays]))
+                means = np.array([np.mean(own, axis=0, dtype=np.float64) for own in arrays])
+                vectors = normalised(means[:, : position.dimensions])
                 file.write(vectors.astype("<f4").tobytes())
                 file.flush()
                 os.fsync(file.fileno())
                 cut = position.cut + sum(reading.cut > 0 for reading in readings)
-                position = _Position(position.fingerprint, position.table, position.rows + len(some), cut)
+                position = replace(position, rows=position.rows + len(some), cut=cut)
                 position.save(at)
                 notify("embedding", position.rows, rows)
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from bertline.similarity.index import Array, Index
 from bertline.similarity.notify import Notify, quiet
+from bertline.statistics.activation import normalised
 from bertline.statistics.vectors.neighbours import nearest
 
 
@@ -31,17 +32,18 @@ class Neighbour:
 
 
 def neighbours_of(
-    index: Index, queries: Float[Array, "queries dimensions"], most: int, notify: Notify = quiet
+    index: Index, queries: Float[Array, "queries hidden"], most: int, notify: Notify = quiet
 ) -> list[list[Neighbour]]:
     """The nearest texts of each query, the most similar first; of equals, the first of the table.
 
     Args:
         index: the texts.
-        queries: unit vectors.
+        queries: embeddings, of any length; they are cut to the dimensions of the index.
         most: texts for a query.
         notify: gets the queries that are done.
     """
-    found = nearest(queries, index.vectors, most, lambda done: notify("comparing", done, len(queries)))
+    units = normalised(queries[:, : index.facts.dimensions])
+    found = nearest(units, index.vectors, most, lambda done: notify("comparing", done, len(queries)))
     rows, column = index.pick(found.rows.ravel().tolist()), index.facts.text_column
 
     def neighbour(number: int, similarity: float) -> Neighbour:

@@ -17,14 +17,16 @@ from bertline.inference import load_predictor
 from bertline.similarity import build
 from bertline.similarity.build import build_index
 from bertline.similarity.index import Index, fingerprint_of, open_index
+from bertline.similarity.nearest import neighbours_of
 from bertline.similarity.opened import open_for, opened
+from bertline.tasks.embed.spec import Spec as Embeds
 from bertline.testing.tiny import write_tiny_bundle
 
 from .conftest import TEXTS
 
 
 def made(bundle: Path, table: Path | str, out: Path, *, notify: Any = build.quiet, **more: Any) -> Index:
-    how = {name: more.pop(name) for name in ("resume", "overwrite") if name in more}
+    how = {name: more.pop(name) for name in ("resume", "overwrite", "dimensions") if name in more}
     return build_index(bundle, str(table), out, TableSettings(**more), notify, **how)
 
 
@@ -196,3 +198,44 @@ def test_vectors_of_other_rows_are_damage(index: Index, tmp_path: Path) -> None:
     (copy / "index.json").write_text(json.dumps(facts | {"rows": 62}))
     with pytest.raises(DataError, match=r"is damaged \(vectors\.npy has 63 rows, and index\.json says 62\)"):
         open_index(copy)
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("embedder") / "vectors"
+    write_tiny_bundle(target, engine=True, task=Embeds(dimensions=(16, 8)), pooling="mean")
+    return target
+
+
+def test_vectors_are_cut_to_a_length_that_was_trained_and_queries_alike(embedder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\nit is so\non an\n")
+    index = made(embedder, tmp_path / "in.txt", tmp_path / "index", dimensions=8)
+    whole = load_predictor(embedder, output="embedding").embed(["a film", "it is so", "on an"])
+    beginning = whole[:, :8] / np.linalg.norm(whole[:, :8], axis=1, keepdims=True)
+    np.testing.assert_allclose(index.vectors, beginning, atol=2e-6)
+    assert index.facts.dimensions == 8
+    [[first, *_]] = neighbours_of(index, whole[1:2], 2)
+    assert (first.text, first.similarity) == ("it is so", pytest.approx(1))
+
+
+def test_a_length_that_was_not_trained_is_refused_before_the_table_is_read(
+    embedder: Path, bundle: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="vectors was not trained to be cut to 5 dimensions: give 16 or 8, or leave"):
+        made(embedder, tmp_path / "no.csv", tmp_path / "index", dimensions=5)
+    with pytest.raises(UsageError, match="reviews was not trained to be cut to 8 dimensions: leave dimensions out"):
+        made(bundle, tmp_path / "no.csv", tmp_path / "index", dimensions=8)
+
+
+def test_a_run_goes_on_with_its_dimensions_only(embedder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\nit is so\n")
+
+    def stop(what: str, done: int, of: int | None) -> None:
+        if what == "embedding":
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        made(embedder, tmp_path / "in.txt", tmp_path / "index", notify=stop, dimensions=8)
+    with pytest.raises(DataError, match="because the number of dimensions has changed: pass --overwrite"):
+        made(embedder, tmp_path / "in.txt", tmp_path / "index", resume=True)
+    assert made(embedder, tmp_path / "in.txt", tmp_path / "index", resume=True, dimensions=8).vectors.shape == (2, 8)

@@ -116,6 +116,11 @@ class Spec(TaskSpec):
         raise UsageError(f"{name} was not trained to be cut to {dimensions:,} dimensions: {remedy}")
 
 
+def as_embedder(spec: TaskSpec) -> Spec:
+    """The spec by which a model embeds: its own, or that of a model which was not trained to."""
+    return spec if isinstance(spec, Spec) else Spec(normalised=False)
+
+
 def key(text: str) -> int:
     """A number for a text, the same for texts that differ in case and white space only."""
     normal = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
