@@ -20,6 +20,7 @@ from bertline.data.duplicates import normalise
 from bertline.data.examples import Example
 from bertline.encoder.checkpoint import read_config
 from bertline.encoder.source import find_model
+from bertline.errors import SettingsError
 from bertline.statistics.figures import figure, title, value
 from bertline.statistics.intervals import Estimate
 from bertline.text import Tokenizer
@@ -28,6 +29,7 @@ from bertline.training.checkpoint import check_identity
 from bertline.training.facts import Fact
 from bertline.training.prepare import Prepared
 from bertline.training.pretraining.downstream import Downstream
+from bertline.training.pretraining.prepare import check_texts
 from bertline.training.pretraining.probe import Probe, probe_of
 from bertline.training.pretraining.run import REPORT, pretrain
 from bertline.training.pretraining.settings import PretrainSettings
@@ -86,6 +88,18 @@ class Adapted:
         }
         sizes: dict[str, JsonValue] = {name: self.report[name] for name in ("text_tokens", "passes")}
         return {"texts": self.texts, **sizes, **figures, "weights_sha256": self.sha256}
+
+
+def check_adapt(settings: TrainSettings) -> None:
+    """Check what the settings say of adapting, before a table is read.
+
+    Raises:
+        SettingsError: passes are set and no texts, or the texts are standard input.
+        DataError: a file is missing.
+    """
+    if "adapt_epochs" in settings.model_fields_set and not settings.adapt:
+        raise SettingsError("adapt_epochs is set, but there are no texts to adapt to: give --adapt, or leave it out")
+    check_texts(settings.adapt, "--adapt")
 
 
 def adapt(

@@ -33,7 +33,7 @@ from bertline.tasks.classify.spec import Spec
 from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
-from bertline.training.adapt import Adapted, adapt
+from bertline.training.adapt import Adapted, adapt, check_adapt
 from bertline.training.enough_steps import chosen, chosen_facts, with_enough_steps
 from bertline.training.facts import cut_fact
 from bertline.training.few_shot import fit as few_shot
@@ -45,7 +45,6 @@ from bertline.training.parallel.join import current
 from bertline.training.parallel.recipes import check_recipe, check_task
 from bertline.training.preflight import check_disk
 from bertline.training.prepare import Prepared, policy, prepare, spec_type, tokenise
-from bertline.training.pretraining.prepare import check_texts
 from bertline.training.progress import Progress
 from bertline.training.publish import Product, publish
 from bertline.training.row_task import figures_of, of_spec
@@ -112,8 +111,8 @@ def train(
     """
     with session(out, settings, progress, resume=resume, overwrite=overwrite, baselines=True) as run:
         check_recipe(settings, run.ranks)
+        check_adapt(settings)
         settings = settings.with_defaults(spec_type(source, settings).training_defaults)
-        check_texts(settings.adapt, "--adapt")
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, run.progress)
         _check_model(prepared.spec, model, tokenizer)
@@ -133,8 +132,8 @@ def check(source: str, out: Path, settings: TrainSettings, progress: Progress) -
     Raises:
         DataError, CheckpointError, DestinationError, TrainingError: as by ``train``.
     """
+    check_adapt(settings)
     settings = settings.with_defaults(spec_type(source, settings).training_defaults)
-    check_texts(settings.adapt, "--adapt")
     model, tokenizer = _open(out, settings)
     prepared = prepare(source, settings, progress)
     _check_model(prepared.spec, model, tokenizer)

@@ -15,7 +15,7 @@ from bertline.errors import DataError, Interrupted, SettingsError, TrainingError
 from bertline.statistics.figures import percent
 from bertline.training.checkpoint import working_directory
 from bertline.training.progress import Silent, Step
-from bertline.training.run import Trained, train
+from bertline.training.run import Trained, check, train
 from bertline.training.settings import TrainSettings
 from tests.unit.training.conftest import sentences
 
@@ -46,7 +46,8 @@ def texts(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Path:
 
 def settings(model: Path, *texts: Path, **changes: Any) -> TrainSettings:
     quick = {"model": str(model), "epochs": 1, "max_tokens": 32, "batch_tokens": 512, "precision": "fp32", "lr": 2e-3}
-    return TrainSettings(**{**quick, "adapt": tuple(map(str, texts)), "adapt_epochs": 2, **changes})
+    adapting = {"adapt": tuple(map(str, texts)), "adapt_epochs": 2} if texts else {}
+    return TrainSettings(**{**quick, **adapting, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +147,10 @@ def test_files_are_checked_before_the_table_is_read(model: Path, tmp_path: Path)
         train("nowhere.csv", tmp_path / "words", settings(model, Path("-")), Silent())
     with pytest.raises(DataError, match=r"none\.txt"):
         train("nowhere.csv", tmp_path / "words", settings(model, tmp_path / "none.txt"), Silent())
+
+
+def test_passes_without_texts_are_refused(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="adapt_epochs is set, but there are no texts to adapt to: give --adapt"
+    ):
+        check("nowhere.csv", tmp_path / "words", settings(model, adapt_epochs=2), Silent())
