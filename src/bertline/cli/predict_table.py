@@ -13,12 +13,12 @@ from pathlib import Path
 
 from bertline.bundle.verify import read_manifest
 from bertline.cli.predict_screen import PredictScreen, note, skipped_sentence
-from bertline.data.formats import STANDARD, Format, is_gzip_name, name_of, output_format_of
+from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, name_of, output_format_of
 from bertline.data.head import Head
 from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.settings import Reads, TableSettings
-from bertline.data.table import file_format, open_writer
+from bertline.data.table import open_writer
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
 from bertline.inference import predict_stream
@@ -57,7 +57,7 @@ class Table:
         Raises:
             DataError: neither says it.
         """
-        return file_format(self.source, self.settings.format)
+        return format_of(self.source, self.settings.format)
 
     @property
     def output_format(self) -> Format:
