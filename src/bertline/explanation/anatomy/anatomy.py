@@ -36,7 +36,7 @@ def anatomy(model: Looking, one: Input, settings: AnatomySettings) -> Anatomy:
     spec = model.spec
     readings, arrays = model.pieces([one], spec.output)
     (answer,) = task(spec.task).answer.answers(spec, arrays, readings)
-    view = View(" ".join(texts_of(one)), model.tokenizer, inside, settings.layer, settings.head, token)
+    view = View(texts_of(one), model.tokenizer, inside, settings.layer, settings.head, token)
     return Anatomy(
         tokens=inside.tokens,
         layer=settings.layer,

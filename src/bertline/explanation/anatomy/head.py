@@ -57,16 +57,18 @@ def _pooled(inside: Inside, spec: TaskSpec, pooling: str) -> Step:
 def _answer(scores: np.ndarray[Any, Any], spec: TaskSpec) -> Step:
     shares = probabilities(scores[None], spec.activation, spec.temperature)[0]
     labels: Sequence[str] = spec.labels or ("score",)
-    divided = f" divided by the temperature {spec.temperature:.3g}," if spec.temperature != 1 else ""
+    divided = f", divided by the temperature {spec.temperature:.3g}," if spec.temperature != 1 else ""
     if spec.activation == "softmax":
         says = (
-            f"A learned row for each label gives its logit. The logits,{divided} go through softmax: probabilities "
+            f"A learned row for each label gives its logit. The logits{divided} go through softmax: probabilities "
             f"that sum to 1. The largest is that of {labels[int(shares.argmax())]}, {percent(float(shares.max()))}."
         )
         formula = "pᵢ = exp(zᵢ/T) / Σⱼ exp(zⱼ/T)"
     elif spec.activation == "sigmoid":
-        each = f"each of them, divided by the temperature {spec.temperature:.3g}," if divided else "each of them"
-        says = f"A learned row gives each logit; {each} becomes a probability by itself, so they need not sum to 1."
+        says = (
+            f"A learned row gives each logit; each of them{divided} becomes a probability by itself, so they need not "
+            "sum to 1."
+        )
         formula = "pᵢ = 1 / (1 + exp(−zᵢ/T))"
     else:
         says, formula = f"A learned row gives the number: {shares[0]:.4g}.", "z = w·p + b"

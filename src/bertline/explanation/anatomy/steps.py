@@ -25,7 +25,7 @@ class View:
     """What the steps show: an input's numbers, and where to look.
 
     Attributes:
-        text: the input, its sides joined.
+        texts: of the input.
         tokenizer: of the model.
         inside: the numbers.
         layer: from 0.
@@ -33,7 +33,7 @@ class View:
         token: from 0.
     """
 
-    text: str
+    texts: Sequence[str]
     tokenizer: Tokenizer
     inside: Inside
     layer: int
@@ -77,11 +77,13 @@ def steps(view: View) -> tuple[Step, ...]:
 
 
 def _characters(view: View) -> Step:
+    characters = sum(map(len, view.texts))
+    has = "The text has" if len(view.texts) == 1 else "The texts have"
     says = (
-        f"The text has {len(view.text):,} characters. The network sees none of them: it computes with numbers, and a "
-        "tokenizer with a fixed vocabulary stands between."
+        f"{has} {characters:,} character{'s' if characters != 1 else ''}. The network sees none of them: it computes "
+        "with numbers, and a tokenizer with a fixed vocabulary stands between."
     )
-    return Step("characters", "Characters", says, "text → tokens → ids", {"characters": len(view.text)})
+    return Step("characters", "Characters", says, "text → tokens → ids", {"characters": characters})
 
 
 def _tokens(view: View) -> Step:

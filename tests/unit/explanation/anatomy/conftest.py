@@ -17,7 +17,7 @@ CASES: dict[str, dict[str, Any]] = {
     "distilbert": {"family": "distilbert", "pooling": "mean"},
     "roberta": {"family": "roberta"},
     "electra": {"family": "electra"},
-    "normalised": {"pooling": "normalised", "labels": ("Negative", "Positive")},
+    "normalised": {"pooling": "normalised", "labels": ("Negative", "Positive"), "temperature": 1.0},
     "several": {"task": {"task": "classify", "problem": "several", "labels": ("a", "b")}},
     "number": {"task": {"task": "classify", "problem": "number", "labels": ("stars",)}},
     "pairs": {"pairs": True},

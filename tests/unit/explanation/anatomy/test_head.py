@@ -57,6 +57,9 @@ def test_logits_become_the_answer(opened: Any, case: str) -> None:
     else:
         given = {one["label"]: one["probability"] for one in found.answer["probabilities"]}
         assert [given[label] for label in step.values["labels"]] == pytest.approx(shares.tolist(), abs=1e-5)
+    divided = f", divided by the temperature {temperature:.3g}, " if temperature != 1 else " "
+    if case not in ("number", "ranker"):
+        assert f"{'each of them' if case == 'several' else 'The logits'}{divided}" in step.says
     assert ("sum to 1." in step.says and "need not" not in step.says) == (case not in ("several", "number", "ranker"))
     assert ("temperature" in step.says) == (temperature != 1)
     if "The largest is" in step.says:

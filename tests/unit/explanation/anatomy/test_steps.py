@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from bertline.explanation.anatomy.found import Anatomy, Step
 from bertline.library.model import Model
 from bertline.text import Tokenizer
+from bertline.text.reading import texts_of
 from tests.nightly import mostly_nightly
 from tests.unit.explanation.anatomy.conftest import CASES
 
@@ -44,10 +45,15 @@ def quoted(step: Step) -> list[str]:
 @cases
 def test_characters_are_counted(opened: Any, case: str) -> None:
     step = seen(opened(case)[1], case).step("characters")
-    text = text_of(case)
-    text = text if isinstance(text, str) else " ".join(text)
-    assert step.values == {"characters": len(text)}
-    assert f"{len(text)} characters" in step.says
+    texts = texts_of(text_of(case))
+    number = sum(map(len, texts))
+    assert step.values == {"characters": number}
+    assert step.says.startswith(f"The text{'s have' if len(texts) > 1 else ' has'} {number} characters. ")
+
+
+def test_one_character_is_one(opened: Any) -> None:
+    found = opened("bert")[1].anatomy("a", skip_parts=True)
+    assert found.step("characters").says.startswith("The text has 1 character. ")
 
 
 @cases
