@@ -86,11 +86,17 @@ def _integrated(model: Answering, asked: Question, settings: ExplainSettings) ->
         raise UsageError(
             f"integrated gradients need PyTorch and {error.name} is not installed: pip install 'bertline[train]'"
         ) from None
+    pieces = model.read_with_offsets(asked.one).pieces
+    if len(pieces) > 1:
+        raise UsageError(
+            "the text is longer than what the model reads at a time, and integrated gradients are of one such part: "
+            "give a shorter text, or choose another method"
+        )
     found = integrated_gradients(
         model.directory,
         model.spec,
         model.tokenizer,
-        model.read_with_offsets(asked.one).piece,
+        pieces[0],
         asked.words,
         asked.name,
         baseline=settings.baseline,

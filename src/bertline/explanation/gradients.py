@@ -21,6 +21,7 @@ from bertline.encoder.heads import Classifier
 from bertline.encoder.network import load_network
 from bertline.errors import UsageError
 from bertline.explanation.methods import Shares
+from bertline.explanation.read import sides_of
 from bertline.explanation.settings import BASELINES, Baseline
 from bertline.explanation.words import Word
 from bertline.tasks.contract import TaskSpec
@@ -138,7 +139,7 @@ def integrated_gradients(
     if not isinstance(network, Classifier) or spec.output != "logits":
         raise UsageError("integrated gradients are for classifiers and rankers: choose another method")
     path = _Path(network, spec, piece, name)
-    word_of = _words_of(piece, words)
+    word_of = words_of_tokens(piece, words)
     wanted = BASELINES if baseline == "average" else (baseline,)
     with torch.inference_mode():
         value = float(path.score(path.text[None])[0])
@@ -153,18 +154,13 @@ def integrated_gradients(
     return Integrated(Shares(shares, base, value), error, sum(one[2] for one in found))
 
 
-def _words_of(piece: Piece, words: Sequence[Word]) -> np.ndarray[Any, Any]:
+def words_of_tokens(piece: Piece, words: Sequence[Word]) -> np.ndarray[Any, Any]:
     """The index of each token's word; −1 for special tokens."""
     assert piece.offsets is not None
-    sides = piece.segments or [0] * len(piece.ids)
-    starts = {(word.side, word.start): place for place, word in enumerate(words)}
-    found, last = [], -1
-    for (start, end), side in zip(piece.offsets, sides, strict=True):
-        if start == end:
-            found.append(-1)
-        else:
-            last = starts.get((side, start), last)
-            found.append(last)
+    found = []
+    for (start, end), side in zip(piece.offsets, sides_of(piece), strict=True):
+        own = (at for at, word in enumerate(words) if word.side == side and word.start <= start < word.end)
+        found.append(-1 if start == end else next(own, -1))
     return np.array(found)
 
 

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from bertline.errors import UsageError
+from bertline.explanation.read import ReadPart, read_part
 from bertline.explanation.sets import Sets, SpanSets, TextSets
-from bertline.explanation.words import Word, words_of
+from bertline.explanation.words import Word
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input, Reading, Tokenizer
@@ -36,7 +37,7 @@ class Question:
 
     Attributes:
         one: the input.
-        words: of it.
+        words: of it that the model reads.
         sets: scores any set of them.
         name: the label that is asked about, or what the number is called.
         span: the characters whose label it is; None of a whole text.
@@ -77,42 +78,51 @@ def question(model: Answering, one: Input, name: str | None = None, span: Span |
         raise UsageError(f"the model has no label {name!r}: choose one of {', '.join(valid)}")
     readings, arrays = model.pieces([one], spec.output)
     (answer,) = task(spec.task).answer.answers(spec, arrays, readings)
-    words = words_of(one, model.tokenizer)
-    if not words:
+    part = read_part(one, readings[0], model.tokenizer)
+    if not part.words:
         raise UsageError("the text has no word that the model reads: give one with letters or digits")
     sets: Sets
     if spec.output == "tags":
         name, span = seam.chosen(spec, answer, name, span)
-        sets = _of_span(model, str(one), words, name, span)
+        sets = _of_span(model, part, name, span)
     elif span is not None:
         raise UsageError(f"a span is for taggers, and the task of this model is {spec.task}: leave it out")
     else:
         name = name or seam.names(spec, answer)[0]
-        sets = _of_text(model, one, words, name)
+        sets = _of_text(model, part, name)
     return Question(
-        one, words, sets, name, span, seam.unit(spec), lambda score: float(seam.shown(spec, score)), readings[0].cut
+        one=one,
+        words=part.whole,
+        sets=sets,
+        name=name,
+        span=span,
+        unit=seam.unit(spec),
+        shown=lambda score: float(seam.shown(spec, score)),
+        cut_tokens=readings[0].cut,
     )
 
 
-def _of_text(model: Answering, one: Input, words: Sequence[Word], name: str) -> TextSets:
+def _of_text(model: Answering, part: ReadPart, name: str) -> TextSets:
     spec = model.spec
 
     def scores(inputs: Sequence[Input]) -> Array:
         found: Array = task(spec.task).explained.scores(spec, model.pieces(inputs, spec.output)[1], name)
         return found
 
-    return TextSets(one, words, scores, model.tokenizer.mask)
+    return TextSets(part.one, part.words, scores, model.tokenizer.mask)
 
 
-def _of_span(model: Answering, text: str, words: Sequence[Word], name: str, span: Span) -> SpanSets:
+def _of_span(model: Answering, part: ReadPart, name: str, span: Span) -> SpanSets:
     spec = model.spec
-    inside = [place for place, word in enumerate(words) if word.start < span[1] and word.end > span[0]]
+    inside = [place for place, word in enumerate(part.whole) if word.start < span[1] and word.end > span[0]]
     if not inside:
-        raise UsageError(f"characters {span[0]} to {span[1]} have no word of the text: give a span with a word")
+        raise UsageError(
+            f"characters {span[0]} to {span[1]} have no word that the model reads: give a span with a word"
+        )
 
     def scores(texts: Sequence[str], ranges: Sequence[Sequence[Span]]) -> Array:
         readings, arrays = model.pieces(texts, spec.output)
         found: Array = task(spec.task).explained.scores_at(spec, readings, arrays, ranges, name)
         return found
 
-    return SpanSets(text, words, range(inside[0], inside[-1] + 1), scores, model.tokenizer.mask)
+    return SpanSets(str(part.one), part.words, range(inside[0], inside[-1] + 1), scores, model.tokenizer.mask)

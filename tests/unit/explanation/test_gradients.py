@@ -14,10 +14,13 @@ from bertline.encoder.network import load_network
 from bertline.errors import UsageError
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
+from bertline.explanation.gradients import words_of_tokens
 from bertline.explanation.settings import ExplainSettings
+from bertline.explanation.words import Word
 from bertline.inference import load_predictor
 from bertline.testing.tiny import write_tiny_bundle
 from bertline.text import Input
+from bertline.text.reading import Piece
 
 TEXT = "I didn't like the film, it is so bad."
 KINDS: dict[str, dict[str, Any]] = {
@@ -88,6 +91,16 @@ def test_shares_are_the_mean_gradient_times_the_difference(bundle: Path) -> None
     assert [part.share for part in one.words] == pytest.approx(sums, rel=0.02, abs=2e-3)
 
 
+def test_each_token_belongs_to_its_own_word() -> None:
+    """Also of a pair without segments, as RoBERTa reads it, and where the first piece of a word was cut."""
+    piece = Piece([0] * 9, None, [(0, 0), (0, 2), (2, 4), (0, 0), (0, 0), (3, 5), (6, 8), (0, 0), (0, 0)], None, PLACES)
+    words = [Word("this", 0, 0, 4), Word("other", 1, 0, 5), Word("is", 1, 6, 8)]
+    assert words_of_tokens(piece, words).tolist() == [-1, 0, 0, -1, -1, 1, 2, -1, -1]
+
+
+PLACES = [-1, 0, 1, -1, -1, 1, 2, -1, -1]
+
+
 def test_nodes_are_doubled_only_within_the_budget(bundle: Path) -> None:
     assert found(bundle, budget=8).answers == 8
     assert found(bundle, budget=40).answers == 16
@@ -99,6 +112,9 @@ def test_what_has_no_integrated_gradients(bundle: Path, tmp_path: Path, monkeypa
     settings = ExplainSettings(method="integrated-gradients")
     with pytest.raises(UsageError, match="integrated gradients are for classifiers and rankers: choose another method"):
         explain(load_predictor(tmp_path / "tagger"), "a film", settings, "place", (0, 1))
+    write_tiny_bundle(tmp_path / "windows", engine=True, truncation="window")
+    with pytest.raises(UsageError, match="longer than what the model reads at a time, and integrated gradients are of"):
+        explain(load_predictor(tmp_path / "windows"), "it is " * 40, settings)
     predictor = load_predictor(bundle)
 
     class Served:

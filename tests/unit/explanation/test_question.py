@@ -84,7 +84,7 @@ def test_questions_about_spans_without_an_answer() -> None:
         question(model, "X a", "place")
     with pytest.raises(UsageError, match="no entity at characters 2 to 3: say which type to explain there, one of per"):
         question(model, "X a", None, (2, 3))
-    with pytest.raises(UsageError, match="characters 9 to 12 have no word of the text: give a span with a word"):
+    with pytest.raises(UsageError, match="characters 9 to 12 have no word that the model reads: give a"):
         question(model, "X a", "place", (9, 12))
     with pytest.raises(UsageError, match="the model has no label 'B-place': choose one of person, place"):
         question(model, "X a", "B-place")
