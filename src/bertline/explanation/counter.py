@@ -59,6 +59,7 @@ def counter_evidence(
     sets = TextSets(one, words, judge.margins, model.tokenizer.mask)
     value = Value(sets, [[place] for place in range(len(words))], removal=settings.removal, budget=settings.budget - 1)
     try:
+        value.check(len(words))
         turns, ruled_out = ([], 0) if proposals is None else _replaced(one, words, judge, proposals, value)
         replaced = bool(turns)
         if not replaced:

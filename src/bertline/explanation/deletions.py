@@ -9,11 +9,12 @@ were ruled out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from bertline.explanation.pairs import best_pairs
 from bertline.explanation.question import Array
 from bertline.explanation.value import Value
 
@@ -50,9 +51,8 @@ def without(words: int, gone: Sequence[int]) -> np.ndarray[Any, Any]:
 def _pair(value: Value, alone: Array) -> tuple[list[int] | None, bool]:
     """A pair that turns the label, and whether all were tried; a part of the budget is left for longer changes."""
     words = len(value)
-    pairs = sorted(combinations(range(words), 2), key=lambda pair: (alone[pair[0]] + alone[pair[1]], pair))
-    for start in range(0, len(pairs), AT_ONCE):
-        some = pairs[start : start + AT_ONCE]
+    pairs = best_pairs(alone.tolist())
+    while some := [*islice(pairs, AT_ONCE)]:
         if value.left < len(some) + 2 * words:
             return None, False
         margins = value(np.stack([without(words, pair) for pair in some]))
@@ -64,9 +64,9 @@ def _pair(value: Value, alone: Array) -> tuple[list[int] | None, bool]:
 def _one_by_one(value: Value, order: Sequence[int]) -> list[int]:
     """Words left out one after another until the label turns, less those not needed; none if it never turns."""
     words = len(order)
-    prefixes = np.stack([without(words, order[:size]) for size in range(1, words + 1)])
     if value.left < words:
         return []
+    prefixes = np.stack([without(words, order[:size]) for size in range(1, words + 1)])
     turned = np.flatnonzero(value(prefixes) < 0)
     gone = list(order[: int(turned[0]) + 1]) if len(turned) else []
     for place in reversed(gone[:-1]):

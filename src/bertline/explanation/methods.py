@@ -55,6 +55,7 @@ def leave_one_out(value: Value) -> Shares:
         OverBudget: the budget is too small.
     """
     base, whole = ends(value)
+    value.check(len(value) if len(value) > 1 else 0)
     return Shares(whole - value(~np.eye(len(value), dtype=bool)), base, whole)
 
 
@@ -72,6 +73,7 @@ def shapley(value: Value, *, seed: int = 0) -> Shares:
     words = len(value)
     if words <= MOST_EXACT and 2**words - 2 <= value.left:
         return Shares(_of_all_sets(value), base, whole)
+    value.check(words - 1)
     rng, pairs = np.random.default_rng(seed), list[PerWord]()
     while value.left > 0 and len(pairs) < MOST_ORDERS // 2:
         order = rng.permutation(words).tolist()

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import islice
 from math import prod
 
 import numpy as np
 
 from bertline.explanation.changes import ChangedWord, Turn, changed
 from bertline.explanation.judge import Judge, Verdict
+from bertline.explanation.pairs import best_pairs
 from bertline.explanation.proposals import Proposal, Proposals
 from bertline.explanation.question import Array
 from bertline.explanation.words import Word
@@ -88,10 +89,10 @@ class Replacing:
 
     def _pairs(self, best: Sequence[Sequence[Proposal]], margins: dict[Change, float], end: int) -> list[Turn]:
         """Pairs of proposals for two places that turn the answer."""
-        pairs = [(one, other) for own, others in combinations(best, 2) for one in own for other in others]
-        pairs.sort(key=lambda pair: (sum(margins[(one,)] for one in pair), [(one.place, one.id) for one in pair]))
-        for start in range(0, len(pairs), AT_ONCE):
-            some = pairs[start : start + AT_ONCE]
+        each = [one for own in best for one in own]
+        found = ((each[one], each[other]) for one, other in best_pairs([margins[(one,)] for one in each]))
+        pairs = (pair for pair in found if pair[0].place != pair[1].place)
+        while some := [*islice(pairs, AT_ONCE)]:
             if self._spent + len(some) + 2 * MOST_TURNS > end:
                 return []
             turning = [pair for pair, said in zip(some, self._tried(some), strict=True) if said.margin < 0]

@@ -47,6 +47,15 @@ class Value:
         """Of the budget."""
         return self.budget - self.computed
 
+    def check(self, sets: int) -> None:
+        """For sets that are all new: a text of 50,000 words would need gigabytes before it is refused.
+
+        Raises:
+            OverBudget: so many are more than the budget allows.
+        """
+        if sets > self.left:
+            raise OverBudget
+
     def __call__(self, kept: Kept) -> Values:
         """The value of each set.
 

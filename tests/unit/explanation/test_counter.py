@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_who_has_no_counter_evidence() -> None:
         counter_evidence(Counting(LABELS), "good " * 20, ExplainSettings(budget=8))
     with pytest.raises(UsageError, match="no word that the model reads"):
         counter_evidence(Counting(LABELS), " ", ExplainSettings())
+
+
+def test_a_long_text_is_refused_before_its_changes_are_in_memory() -> None:
+    text = "good " * 3_000
+    tracemalloc.start()
+    with pytest.raises(UsageError, match=r"a budget of 200 answers is too small for 3,000 words: raise it"):
+        counter_evidence(Counting(LABELS), text, ExplainSettings(budget=200))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 8_000_000, "a flag for each word of each change would be nine million, twice"
 
 
 def test_no_smaller_change_turns_a_real_network(tmp_path: Path) -> None:

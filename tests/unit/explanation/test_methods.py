@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -93,5 +94,17 @@ def test_a_budget_that_is_too_small(method: Callable[[Value], object]) -> None:
         method(game(20, negated, budget=8))
 
 
+@pytest.mark.parametrize("method", [shapley, leave_one_out])
+def test_a_long_text_is_refused_before_its_sets_are_in_memory(method: Callable[[Value], object]) -> None:
+    value = game(3_000, lambda there: float(len(there)), budget=200)
+    tracemalloc.start()
+    with pytest.raises(OverBudget):
+        method(value)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 2_000_000, "a flag for each word of each set would be nine million"
+
+
 def test_one_word_has_everything() -> None:
-    assert shapley(game(1, lambda there: float(len(there)))).words.tolist() == [1.0]
+    for method in (shapley, leave_one_out):
+        assert method(game(1, lambda there: float(len(there)), budget=2)).words.tolist() == [1.0]
