@@ -174,8 +174,8 @@ def show(one: Input, found: Explanation) -> None:
     table.add_column("word", overflow="fold")
     table.add_column(f"share, {found.unit}", justify="right", no_wrap=True)
     for part in found.top(SHOWN):
-        error = "" if part.error is None else f" ± {part.error:.2f}"
-        table.add_row(part.word.text, f"{signed(part.share)}{error}")
+        error = "" if part.error is None else f" ± {sized(part.error, found.unit)}"
+        table.add_row(part.word.text, f"{signed(part.share, found.unit)}{error}")
     console.print()
     console.print(table)
     for sentence in sentences(found):
@@ -186,7 +186,9 @@ def sentences(found: Explanation) -> list[str]:
     """What the shares mean, in sentences."""
     from bertline.statistics.figures import PERCENT
 
-    about = [f"Without any word the model says {signed(found.base)}; all words together make it {signed(found.value)}."]
+    unit, without = found.unit, "Without any word" if found.completeness_error is None else "Of the baseline"
+    base, value = signed(found.base, unit), signed(found.value, unit)
+    about = [f"{without} the model says {base}; all words together make it {value}."]
     if found.method == "leave-one-out":
         about = ["Each word was left out alone, so shares do not add up."]
     if found.completeness_error is not None:
@@ -194,12 +196,14 @@ def sentences(found: Explanation) -> list[str]:
     if found.cut_tokens:
         about.append(f"{found.cut_tokens:,} tokens were cut, and no word of them has a share.")
     if found.faithfulness is not None:
-        one = found.faithfulness
+        falls = (found.faithfulness.comprehensiveness, found.faithfulness.sufficiency)
+        go, stay = (signed(fall, unit) for fall in falls)
         about.append(
-            f"Faithfulness: {signed(one.comprehensiveness)} when the words with the largest shares go (high is good), "
-            f"{signed(one.sufficiency)} when only they stay (low is good)."
+            f"Faithfulness: {go} when the words with the largest shares go (high is good), {stay} when only they stay "
+            "(low is good)."
         )
-    return [*about, f"{found.answers:,} answers of the model, {found.method}."]
+    passes = "answers" if found.completeness_error is None else "forward and backward passes"
+    return [*about, f"{found.answers:,} {passes} of the model, {found.method}."]
 
 
 def coloured(text: str, parts: list[Part], largest: float) -> Text:
@@ -215,13 +219,23 @@ def coloured(text: str, parts: list[Part], largest: float) -> Text:
     return shown
 
 
-def signed(value: float) -> str:
-    """A number with its sign.
+def sized(value: float, unit: str) -> str:
+    """A figure: log-odds are of one size whatever the model, and a number may be a price or a part of a thousandth.
 
-    >>> signed(-0.5)
+    >>> sized(0.5, "log-odds"), sized(0.00123, "number"), sized(45678.9, "number")
+    ('0.50', '0.00123', '45,680')
+    """
+    return f"{value:.2f}" if unit != "number" else f"{float(f'{value:.4g}'):,.10g}"
+
+
+def signed(value: float, unit: str) -> str:
+    """A figure with its sign.
+
+    >>> signed(-0.5, "log-odds")
     '−0.50'
     """
-    return f"{value + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")
+    figure = sized(abs(value), unit)
+    return f"{'−' if value < 0 and figure.strip('0.') else '+'}{figure}"
 
 
 def _largest(found: Explanation) -> float:

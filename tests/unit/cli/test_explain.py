@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bertline.cli.explain import turning
+from bertline.cli.explain import sentences, turning
 from bertline.cli.main import main
 from bertline.explanation.changes import ChangedWord, Counter, Turn
+from bertline.explanation.faithful import Faithfulness
+from bertline.explanation.found import Explanation, Part
+from bertline.explanation.words import Word
 from bertline.statistics.figures import percent
 from bertline.testing.tiny import write_tiny_bundle
 
@@ -41,7 +44,7 @@ def test_words_and_their_shares(bundle: Path, capsys: pytest.CaptureFixture[str]
     first, text, _, header, *rest = shown.out.splitlines()
     assert first.endswith("\N{NARROW NO-BREAK SPACE}%")
     assert (text, header.split()) == (TEXT, ["word", "share,", "log-odds"])
-    assert len([line for line in rest if " ± " in line]) == 12  # the 12 words
+    assert len([line for line in rest if " ± " in line]) == 11  # of 12 words one was cut
     assert rest[-4].startswith("Without any word the model says ")
     assert rest[-3] == "5 tokens were cut, and no word of them has a share."
     assert rest[-2].startswith("Faithfulness: ")
@@ -173,4 +176,16 @@ def test_what_was_tried_in_a_sentence(gone: int, ruled_out: int, sentence: str) 
 
 def test_integrated_gradients(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(bundle, "it is so", "--method", "integrated-gradients", "--baseline", "pad") == 0
-    assert re.search(r"Completeness error: \S+\N{NARROW NO-BREAK SPACE}%\.", capsys.readouterr().out)
+    shown = capsys.readouterr().out
+    assert re.search(r"Completeness error: \S+\N{NARROW NO-BREAK SPACE}%\.", shown)
+    assert "Of the baseline the model says " in shown
+    assert re.search(r"\d forward and backward passes of the model, integrated-gradients\.", shown)
+
+
+def test_shares_of_a_number_have_digits_of_its_size() -> None:
+    parts = (Part(Word("good", 0, 0, 4), 0.00123, 0.0001), Part(Word("old", 0, 5, 8), -45678.9, None))
+    rest = ("shapley", "delete", 2, 9, 0, Faithfulness(0.0005, -0.00001))
+    found = Explanation("price", None, "number", 12345.6, 12345.6, 1.5, parts, *rest)
+    about, faithful, _ = sentences(found)
+    assert about == "Without any word the model says +1.5; all words together make it +12,350."
+    assert faithful.startswith("Faithfulness: +0.0005 when the words with the largest shares go (high is good), −1e-05")
