@@ -104,6 +104,32 @@ def test_all_heads_are_drawn_and_one_is_chosen_by_pointer_and_keyboard(visit: Vi
     assert watch.complaints == []
 
 
+def test_two_choices_at_once_both_count_and_are_of_the_sentence_that_is_shown(visit: Visit, url: str) -> None:
+    page, watch = seen(visit, url)
+    page.get_by_label("Sentence").fill("another sentence")
+    page.route("**/v1/anatomy", lambda route: None, times=1)
+    page.get_by_label("Layer", exact=True).select_option(label="2")
+    expect(way(page)).to_have_attribute("data-state", "waiting")
+    page.get_by_label("Head", exact=True).select_option(label="2")
+    expect(way(page).locator(".full .title")).to_have_text("Layer 2, head 2 in full")
+    found = of_the_server(url)
+    expect(way(page).locator(".token")).to_have_count(len(found["tokens"]))
+    expect(way(page).locator(".alone .says")).to_have_text(found["parts"]["says"])
+    assert watch.complaints == []
+
+
+def test_it_goes_on_when_its_view_is_shown_again(visit: Visit, url: str) -> None:
+    page, watch = visit(url, "/#anatomy")
+    page.route("**/v1/anatomy", lambda route: None, times=1)
+    page.get_by_label("Sentence").fill(TEXT)
+    page.keyboard.press("Control+Enter")
+    expect(way(page)).to_have_attribute("aria-busy", "true")
+    page.get_by_role("link", name="Try", exact=True).click()
+    page.get_by_role("link", name="Anatomy", exact=True).click()
+    expect(way(page).locator(".alone")).to_be_visible()
+    assert watch.complaints == []
+
+
 def test_attention_from_and_to_a_token_by_pointer_and_keyboard(visit: Visit, url: str) -> None:
     page, watch = seen(visit, url)
     (found, weights) = (of_the_server(url), of_the_server(url)["attentions"][0][0])

@@ -84,6 +84,18 @@ def test_both_answers_to_a_text_by_keyboard(visit: Visit, url: str) -> None:
     assert watch.complaints == []
 
 
+def test_it_goes_on_when_its_view_is_shown_again(visit: Visit, url: str) -> None:
+    page, watch = visit(url, "/#compare")
+    page.fill("#compare-text", TEXT)
+    page.route("**/v1/compare", lambda route: None, times=1)
+    page.keyboard.press("Control+Enter")
+    expect(view(page).locator(".answer")).to_have_attribute("aria-busy", "true")
+    page.get_by_role("link", name="Try", exact=True).click()
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(view(page).locator(".answer")).to_contain_text("They differ")
+    assert watch.complaints == []
+
+
 def test_a_text_of_try_is_taken_over(visit: Visit, url: str) -> None:
     page, _ = visit(url)
     page.fill("#text", TEXT)

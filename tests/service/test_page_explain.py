@@ -133,6 +133,7 @@ def test_both_texts_of_a_pair(visit: Visit, url: str) -> None:
 def test_a_long_text_says_what_was_cut_and_the_second_why_is_of_the_second_text(visit: Visit, url: str) -> None:
     page, _ = explained(visit, url, "film " * 40)
     expect(answer(page).locator(".cut")).to_contain_text("The text is longer than the model can read: 10 tokens cut.")
+    expect(answer(page).locator(".shares button")).to_have_count(30)
     page.get_by_role("link", name="Try", exact=True).click()
     page.fill("#text", "a bad film")
     page.keyboard.press("Control+Enter")
@@ -318,6 +319,40 @@ def test_it_says_that_it_waits_and_the_last_request_wins(visit: Visit, url: str)
         route.continue_()
     expect(answer(page).locator(".shares")).to_have_text("a bad film")
     assert watch.complaints == []
+
+
+def test_it_goes_on_when_its_view_is_shown_again(visit: Visit, url: str) -> None:
+    page, watch = visit(url, "/#explain")
+    page.route("**/v1/explain", lambda route: None, times=1)
+    page.fill("#explain-text", "a good film")
+    page.keyboard.press("Control+Enter")
+    expect(answer(page)).to_have_attribute("aria-busy", "true")
+    page.get_by_role("link", name="Try", exact=True).click()
+    page.get_by_role("link", name="Explain", exact=True).click()
+    expect(answer(page).locator(".shares")).to_have_text("a good film")
+    assert watch.complaints == []
+
+
+def test_a_choice_that_is_made_while_it_waits_counts(visit: Visit, url: str) -> None:
+    page, watch = explained(visit, url)
+    page.get_by_text("How it is found").click()
+    page.route("**/v1/explain", lambda route: None, times=1)
+    page.get_by_label("Ask", exact=True).select_option("leave-one-out")
+    expect(answer(page)).to_have_attribute("data-state", "waiting")
+    page.get_by_label("A missing word is").select_option("mask")
+    expect(answer(page).locator(".note").last).to_contain_text("[MASK] in place of missing words")
+    expect(answer(page)).to_contain_text("Each word was left out alone")
+    assert watch.complaints == []
+
+
+def test_why_explains_its_text_whatever_was_typed_since(visit: Visit, url: str) -> None:
+    page, _ = explained(visit, url, "a good film")
+    page.fill("#explain-text", "a bad film")
+    page.keyboard.press("Control+Enter")
+    expect(answer(page).locator(".shares")).to_have_text("a bad film")
+    page.get_by_role("link", name="Try", exact=True).click()
+    page.get_by_role("button", name="Why?").click()
+    expect(answer(page).locator(".shares")).to_have_text("a good film")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -179,6 +179,18 @@ def test_a_refused_part_is_sent_again_and_a_scan_can_be_cancelled(visit: Visit, 
     assert len(waiting) == 1
 
 
+def test_a_scan_that_cannot_go_on_says_how_far_it_came(visit: Visit, url: str) -> None:
+    page, _ = visit(url, "/#scan")
+    view(page).get_by_label("Texts, one per line").fill(TEXTS[0])
+    error = {"code": "insufficient_scope", "message": "The scope explain is missing."}
+    page.route("**/v1/scan", lambda route: route.fulfill(status=403, json={"error": error}))
+    view(page).get_by_role("button", name="Scan 1 text").click()
+    expect(answer(page).get_by_role("alert")).to_contain_text(error["message"])
+    expect(answer(page)).to_contain_text("Stopped. 0 of 6 kinds of changes tried.")
+    expect(answer(page).get_by_role("progressbar")).to_have_count(0)
+    expect(view(page).get_by_role("button", name="Scan 1 text")).to_be_visible()
+
+
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_and_no_width_scrolls_sideways(visit: Visit, url: str, scheme: str, width: int) -> None:
     viewport = {"width": width, "height": 900}

@@ -63,7 +63,7 @@ function answer({ labels, logits, probabilities }) {
 }
 
 // What words and windows say by themselves, and a lexicon beside the words.
-export function alone({ label, words, windows, window, whole, says }, number) {
+export function alone({ label, words, windows, window, says }, number) {
   const shown = number ? (value) => figure(value) : percent;
   const lexicon = words.some(({ valence }) => valence !== null);
   return nest(
@@ -72,10 +72,10 @@ export function alone({ label, words, windows, window, whole, says }, number) {
     make("h2", "title", "Parts by themselves"),
     make("p", "says", says),
     make("p", "side", `Each word alone${number ? "" : `: ${label}`}`),
-    pieces("Words alone", words, shown, whole, lexicon),
+    pieces("Words alone", words, { shown, lexicon, number }),
     ...(words.some(({ why }) => why) ? [make("h3", "side", "Where the list and the model differ, and why"), reasons(words)] : []),
     make("p", "side", `Each window of ${window} words${number ? "" : `: ${label}`}`),
-    pieces("Windows alone", windows, shown, whole, false),
+    pieces("Windows alone", windows, { shown, number }),
   );
 }
 
@@ -87,13 +87,16 @@ function reasons(words) {
   }));
 }
 
-function pieces(label, parts, shown, whole, lexicon) {
+// number: its values are no probabilities, and compared with the largest.
+function pieces(label, parts, { shown, lexicon = false, number }) {
+  const most = number ? Math.max(...parts.map(({ shown: value }) => Math.abs(value))) || 1 : 1;
   const list = make("ol", "row");
   list.setAttribute("aria-label", label);
   for (const { text, shown: value, valence, differs } of parts) {
-    const cell = nest("li", differs ? "cell differs" : "cell", make("span", "piece", text), " ", make("span", "value", shown(value)));
+    const kind = `cell${differs ? " differs" : ""}${value < 0 ? " below" : ""}`;
+    const cell = nest("li", kind, make("span", "piece", text), " ", make("span", "value", shown(value)));
     if (lexicon) cell.append(" ", make("span", "valence", valence === null ? "–" : `${differs ? "≠ " : ""}list ${figure(valence, 1)}`));
-    cell.style.setProperty("--strength", Math.min(1, Math.abs(value)).toFixed(3));
+    cell.style.setProperty("--strength", (Math.abs(value) / most).toFixed(3));
     list.append(cell);
   }
   return list;

@@ -5,8 +5,10 @@ import { asks, button, field, make, nest, select } from "./elements.js";
 import { glance, inFull } from "./anatomy-heads.js";
 import { alone, step } from "./anatomy-steps.js";
 import { forget } from "./anatomy-strips.js";
+import { keepFocus } from "./focus.js";
 import { ranks } from "./model.js";
 import { refused } from "./refusal.js";
+import { count } from "./words.js";
 
 const SENTENCE = "I liked the movie, but hated the score.";
 const PROMPT = "Type a sentence to see what the model computes of it, from its characters to the answer.";
@@ -17,7 +19,8 @@ let parts = null; // elements of the view
 let context = null;
 let subject = null; // that was shown last
 let found = null; // the server's answer
-let place = {}; // the layer, head and token that are shown
+let asked = null; // what is shown or on its way: { texts, parts }, the latter of these texts, once they came
+let place = {}; // the layer, head and token of it; what is missing is the server's choice
 let running = null;
 
 export function show(section, next) {
@@ -30,7 +33,7 @@ export function show(section, next) {
     parts.text.value = subject.text;
     parts.second.value = subject.text_pair ?? "";
     begin();
-  }
+  } else if (parts.way.hasAttribute("aria-busy")) run(); // another view was shown before the answer came
 }
 
 export const hide = () => running?.abort();
@@ -38,7 +41,8 @@ export const hide = () => running?.abort();
 // ---------------------------------------------------------------------------------------------------- the request
 
 function built() {
-  parts = { text: area(), second: area(), window: select(WINDOWS, () => found && begin()), way: make("div", "way") };
+  parts = { text: area(), second: area(), window: select(WINDOWS, () => asked && begin()), way: make("section", "way") };
+  parts.way.setAttribute("aria-label", "The way through the model");
   parts.window.value = "3";
   parts.textLine = field("first", "Sentence", "anatomy-text", parts.text);
   parts.secondLine = field("second", "Second text", "anatomy-second", parts.second);
@@ -62,7 +66,7 @@ function area() {
 // For another model.
 function prepare() {
   running?.abort();
-  [subject, found, place] = [null, null, {}];
+  [subject, found, asked, place] = [null, null, null, {}];
   const { model } = context;
   const query = ranks(model);
   const fills = model.task.task === "fill";
@@ -77,41 +81,44 @@ function prepare() {
   fill("empty", make("p", "prompt", PROMPT), example);
 }
 
-const begin = () => {
-  place = {};
-  run({ parts: true });
-};
-
-async function run(options) {
+function begin() {
   running?.abort();
-  const { model, named } = context;
   const texts = [parts.text.value, ...(parts.secondLine.hidden ? [] : [parts.second.value])];
+  [asked, place] = [{ texts, parts: null }, {}];
   if (texts.some((one) => !one.trim())) {
     return fill("empty", make("p", "prompt", texts.length > 1 ? "Both texts are needed: type them." : "There is no sentence yet: type one."));
   }
+  run();
+}
+
+// What was asked for, with its parts unless they are there.
+async function run() {
+  running?.abort();
+  const { model, named } = context;
+  const one = asked;
+  const { texts } = one;
   const mine = (running = new AbortController());
-  if (parts.way.dataset.state === "done") parts.way.dataset.state = "waiting"; // what is there stays, and fades
+  if (["done", "waiting"].includes(parts.way.dataset.state)) parts.way.dataset.state = "waiting"; // what is there stays, and fades
   else fill("reading", make("p", "reading", WAITING));
   parts.way.setAttribute("aria-busy", "true");
   try {
     const request = { text: texts[0], ...(texts.length > 1 && { text_pair: texts[1] }), ...(named && { model: model.name }) };
-    const next = await post("/v1/anatomy", { ...request, ...place, window: Number(parts.window.value), ...options }, mine.signal);
+    const next = await post("/v1/anatomy", { ...request, ...place, window: Number(parts.window.value), parts: !one.parts }, mine.signal);
     if (running !== mine) return;
-    found = { ...next, parts: options.parts ? next.parts : found?.parts ?? null };
+    one.parts ??= { single: next.parts };
+    found = next;
     draw();
   } catch (refusal) {
     if (running !== mine || refusal.name === "AbortError") return;
-    fill("error", refused(refusal, () => run(options)));
+    fill("error", refused(refusal, run));
   }
 }
 
 // Another layer, head or token of the same sentence.
-function move(next) {
-  const focused = document.activeElement?.dataset.place;
-  place = { layer: found.layer, head: found.head, token: found.token, ...next };
-  run({ parts: false }).then(() => {
-    if (focused) parts.way.querySelector(`[data-place="${focused}"]`)?.focus({ preventScroll: true }); // it is a new element
-  });
+function move({ token, ...next }) {
+  place = { ...place, ...next };
+  if (asked.parts) place = { layer: found.layer, head: found.head, token: found.token, ...place, ...(token !== undefined && { token }) };
+  run(); // while other texts are on their way, the tokens that are shown are not theirs
 }
 
 // ---------------------------------------------------------------------------------------------------- the answer
@@ -136,8 +143,9 @@ function draw() {
   );
   const steps = nest("ol", "steps", ...found.steps.map((one, number) => step(one, number + 1, found)));
   const walk = nest("section", "card walk", make("h2", "title", "Step by step"), make("p", "where", said), steps);
-  const notes = cut ? [make("p", "cut", `The sentence is longer than the model can read: ${cut} tokens cut.`)] : [];
-  const single = found.parts ? [alone(found.parts, context.model.task.problem === "number")] : [];
+  const notes = cut ? [make("p", "cut", `The sentence is longer than the model can read: ${count(cut, "token")} cut.`)] : [];
+  const { single: own } = asked.parts;
+  const single = own ? [alone(own, context.model.task.problem === "number")] : [];
   fill("done", ...notes, overview, full, walk, ...single);
   parts.spoken.textContent = `${said}. ${found.steps.find(({ name }) => name === "weights").says}`;
 }
@@ -146,5 +154,7 @@ function fill(state, ...elements) {
   parts.way.dataset.state = state;
   parts.way.removeAttribute("aria-busy");
   parts.spoken.textContent = "";
-  parts.way.replaceChildren(...elements);
+  const same = document.activeElement.dataset.place; // it is a new element
+  const heir = () => (same && parts.way.querySelector(`[data-place="${same}"]`)) || parts.way.querySelector("h2") || parts.way;
+  keepFocus(() => parts.way.replaceChildren(...elements), heir);
 }

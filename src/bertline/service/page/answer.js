@@ -2,6 +2,7 @@
 
 import { drawBars } from "./bars.js";
 import { at, button, make } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { emptyBars, kindOf } from "./kinds.js";
 import { go, hand, serves } from "./views.js";
 import { amount, count, milliseconds } from "./words.js";
@@ -97,7 +98,7 @@ function answeredText({ text, subject }, prediction, model) {
 function why({ entities }, subject) {
   if (!serves("explain")) return [];
   const way = (words, about) => button("quiet why", words, () => {
-    hand(about);
+    hand({ ...about }); // another one each time, so that it is explained again
     go("explain");
   });
   if (!entities) return [way("Why?", subject)];
@@ -128,6 +129,6 @@ function finish(model, predictions, took_ms, spoken) {
 }
 
 function settle(state) {
-  at("answer").dataset.state = state;
+  keepFocus(() => { at("answer").dataset.state = state; }, () => at("answer-title")); // Try again goes with its error
   at("answer").removeAttribute("aria-busy");
 }

@@ -2,6 +2,7 @@
 
 import { button, make, nest, select } from "./elements.js";
 import { written } from "./csv.js";
+import { keepFocus } from "./focus.js";
 import { amount, count, percent } from "./words.js";
 
 const STEP = 50; // rows that are added at a time
@@ -36,9 +37,10 @@ export function drawRows(result, about) {
 
   function add() {
     const next = chosen.slice(drawn, drawn + STEP);
-    body.append(...next.map((one) => line(one, judged, about)));
+    const lines = next.map((one) => line(one, judged, about));
+    body.append(...lines);
     drawn += next.length;
-    more.hidden = drawn >= chosen.length;
+    keepFocus(() => { more.hidden = drawn >= chosen.length; }, () => lines[0].firstElementChild);
     more.textContent = `Show ${amount(Math.min(STEP, chosen.length - drawn))} more`;
   }
 

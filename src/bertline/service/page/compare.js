@@ -6,6 +6,7 @@ import { drawText } from "./compare-text.js";
 import { Table } from "./compare-file.js";
 import { asks, button, field, make, nest, select } from "./elements.js";
 import { dropsTo } from "./file.js";
+import { keepFocus } from "./focus.js";
 import { ranks } from "./model.js";
 import { refused } from "./refusal.js";
 
@@ -34,7 +35,7 @@ export function show(into, next) {
     parts.table.open(file);
   });
   if (other) look();
-  else takeOver();
+  else if (!takeOver() && parts?.mode === "text" && parts.answer.hasAttribute("aria-busy")) run(); // another view was shown before the answers came
 }
 
 export function hide() {
@@ -48,7 +49,7 @@ async function look() {
   running?.abort();
   const mine = (looking = {});
   parts = loaded = null;
-  section.replaceChildren(make("p", "reading", "Looking for versions…"));
+  fillView(make("p", "reading", "Looking for versions…"));
   try {
     const [{ versions, most_rows }, served] = await Promise.all([get("/v1/compare"), models()]);
     if (mine !== looking) return;
@@ -56,19 +57,22 @@ async function look() {
     loaded = versions.map((one) => ({ ...one, described: described.get(one.model) }));
     if (loaded.length > 1) build(most_rows);
     else if (await warming()) wait(mine);
-    else if (mine === looking) section.replaceChildren(alone());
+    else if (mine === looking) fillView(alone());
   } catch (refusal) {
     if (mine !== looking) return;
-    section.replaceChildren(nest("div", "card", refused(refusal, look)));
+    fillView(nest("div", "card", refused(refusal, look)));
   }
 }
+
+// Look again and Try again go with what they are in.
+const fillView = (...elements) => keepFocus(() => section.replaceChildren(...elements), () => section);
 
 // A server that has just been started loads one model after the other.
 const warming = async () => (await fetch(address("/health/ready"))).status === 503;
 
 function wait(mine) {
   if (mine !== looking) return;
-  section.replaceChildren(make("p", "reading", "The server is still loading its models…"));
+  fillView(make("p", "reading", "The server is still loading its models…"));
   setTimeout(() => mine === looking && look(), AGAIN_MS);
 }
 
@@ -114,7 +118,7 @@ function build(mostRows) {
   const form = nest("form", "card ask", ...versionsFields(), modes(), parts.typed, parts.table.element);
   asks(form, run);
   parts.bench = nest("div", "bench", form, parts.answer);
-  section.replaceChildren(parts.bench, parts.gate, parts.results, parts.spoken);
+  fillView(parts.bench, parts.gate, parts.results, parts.spoken);
   fill("empty", make("p", "prompt", PROMPT));
   setMode("text");
   chosen();
@@ -165,7 +169,7 @@ function chosen() {
   parts.secondLine.firstElementChild.textContent = query ? "Text" : "Second text";
   parts.secondLine.hidden = !first.described || first.described.task.reads === "text";
   parts.table.forModel(first.described);
-  if (parts.answer.dataset.state === "done" && parts.mode === "text") run();
+  if (!["empty", "error"].includes(parts.answer.dataset.state) && parts.mode === "text") run();
   judge();
 }
 
@@ -182,17 +186,22 @@ async function judge() {
     content = [refused(refusal, judge)];
   }
   if (mine !== judging) return;
-  card.hidden = !content;
-  card.replaceChildren(Object.assign(make("h2", "title", "Verdict of the gate"), { id: "compare-gate" }), ...(content ?? []));
+  const title = Object.assign(make("h2", "title", "Verdict of the gate"), { id: "compare-gate" });
+  keepFocus(() => {
+    card.hidden = !content;
+    card.replaceChildren(title, ...(content ?? []));
+  }, () => (content ? title : section));
 }
 
+// Whether there is a new text of another view.
 function takeOver() {
-  if (!parts || !context.subject || context.subject === subject) return;
+  if (!parts || !context.subject || context.subject === subject) return false;
   subject = context.subject;
   parts.text.value = subject.text;
   parts.second.value = subject.text_pair ?? "";
   setMode("text");
   run();
+  return true;
 }
 
 // ---------------------------------------------------------------------------------------------------- a text
@@ -206,7 +215,7 @@ async function run() {
   if (!text.trim() || pair?.trim() === "") return fill("empty", make("p", "prompt", pair === undefined ? "There is no text yet: type one." : "Both texts are needed: type them."));
   if (first === second) return fill("empty", make("p", "prompt", "A and B are the same: pick another version for one of them."));
   const mine = (running = new AbortController());
-  if (parts.answer.dataset.state === "done") parts.answer.dataset.state = "waiting"; // what is there stays, and fades
+  if (["done", "waiting"].includes(parts.answer.dataset.state)) parts.answer.dataset.state = "waiting"; // what is there stays, and fades
   else fill("reading", make("p", "reading", "Both versions are asked. Requests of others go first."));
   parts.answer.setAttribute("aria-busy", "true");
   try {
@@ -227,5 +236,6 @@ function fill(state, ...elements) {
   parts.answer.dataset.state = state;
   parts.answer.removeAttribute("aria-busy");
   say("");
-  parts.answer.replaceChildren(Object.assign(make("h2", "title", "Both answers"), { id: "compare-title" }), ...elements);
+  const title = Object.assign(make("h2", "title", "Both answers"), { id: "compare-title" });
+  keepFocus(() => parts.answer.replaceChildren(title, ...elements), () => title);
 }

@@ -3,6 +3,7 @@
 import { explain } from "./api.js";
 import { drawCounter } from "./counter.js";
 import { asks, button, field, make, nest, options, select } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { namesOf, ranks } from "./model.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
@@ -17,7 +18,7 @@ const REMOVALS = [
   ["delete", "deleted"],
   ["mask", "replaced by [MASK]"],
 ];
-const BUDGETS = [["50", "50, a rough look"], ["200", "200"], ["500", "500"], ["2000", "2,000, exact but slow"]];
+const BUDGETS = [["50", "50, a rough look"], ["200", "200"], ["500", "500"], ["2000", "2,000, slow"]];
 const USUAL_BUDGET = "200"; // the server's default
 const PROMPT = "Type a text, or press Why? at an answer in Try.";
 const TURNED = new Set(["single", "several"]); // problems whose answers can turn
@@ -43,7 +44,7 @@ export function show(section, next) {
     parts.label.value = subject.label ?? "";
     span = subject.span ?? null;
     run();
-  }
+  } else if (parts.answer.hasAttribute("aria-busy")) run(); // another view was shown before the answer came
 }
 
 export const hide = () => running?.abort();
@@ -117,9 +118,9 @@ function prepare() {
   fill("empty", make("p", "prompt", PROMPT));
 }
 
-// After another choice, what is explained already is explained anew.
+// After another choice, what is explained already, or about to be, is explained anew.
 function again() {
-  if (parts.answer.dataset.state === "done") run();
+  if (!["empty", "error"].includes(parts.answer.dataset.state)) run();
 }
 
 function request() {
@@ -143,7 +144,7 @@ async function run() {
     return fill("empty", make("p", "prompt", asked.text_pair === undefined ? "There is no text yet: type one." : "Both texts are needed: type them."));
   }
   const mine = (running = new AbortController());
-  if (parts.answer.dataset.state === "done") parts.answer.dataset.state = "waiting"; // what is there stays, and fades
+  if (["done", "waiting"].includes(parts.answer.dataset.state)) parts.answer.dataset.state = "waiting"; // what is there stays, and fades
   else fill("reading", make("p", "reading", WAITING));
   parts.answer.setAttribute("aria-busy", "true");
   try {
@@ -178,20 +179,23 @@ async function turnIt(asked, box, turn) {
   const title = make("h3", "title", "What would turn it");
   title.id = "explain-turning";
   box.setAttribute("aria-labelledby", title.id);
-  box.replaceChildren(title, make("p", "reading", LOOKING));
-  box.hidden = false;
-  turn.disabled = true;
+  keepFocus(() => {
+    box.replaceChildren(title, make("p", "reading", LOOKING));
+    box.hidden = false;
+    turn.disabled = true;
+  }, () => title);
+  const show = (...elements) => keepFocus(() => box.replaceChildren(title, ...elements), () => title);
   try {
     const { counter } = await explain(request, mine.signal);
     if (running !== mine) return;
     const { elements, spoken } = drawCounter(counter, filler);
-    box.replaceChildren(title, ...elements);
+    show(...elements);
     parts.spoken.textContent = spoken;
     turn.remove();
   } catch (refusal) {
     if (running !== mine) return;
     turn.disabled = false;
-    if (refusal.name !== "AbortError") return box.replaceChildren(title, refused(refusal, turnAgain));
+    if (refusal.name !== "AbortError") return show(refused(refusal, turnAgain));
     turnAgain = null; // the view was left
     box.hidden = true;
   }
@@ -204,6 +208,6 @@ function fill(state, ...elements) {
   parts.spoken.textContent = "";
   const title = make("h2", "title", "Why");
   title.id = "explain-title";
-  parts.answer.replaceChildren(title, ...elements);
+  keepFocus(() => parts.answer.replaceChildren(title, ...elements), () => title);
 }
 

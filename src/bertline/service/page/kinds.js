@@ -48,16 +48,22 @@ const MASKS = {
   },
   spoken: ({ filled }) => filled,
   names: ({ masks }) => masks.map(({ tokens }) => tokens[0].token),
-  draw: ({ masks, cut_masks }, text) => [
-    marked(masks.map(({ start, end, tokens }) => ({ start, end, text: tokens[0].token })), text),
-    ...(cut_masks ? [make("p", "note", `${count(cut_masks, "masked word")} in the part that was left out.`)] : []),
-    ...masks.flatMap(({ tokens }, place) => [
-      ...(masks.length > 1 ? [make("p", "title", `${place + 1} of ${count(masks.length, "masked word")}`)] : []),
-      ...barsWithMore(tokens.map(({ token, probability }, rank) => ({ label: token, share: probability, best: !rank }))),
-    ]),
-  ],
+  draw({ masks, cut_masks }, text) {
+    const sentence = marked(masks.map(({ start, end, tokens }) => ({ start, end, text: tokens[0].token })), text);
+    sentence.setAttribute("aria-live", "polite"); // read aloud with the word that is chosen
+    const words = sentence.querySelectorAll("mark");
+    const row = ({ token, probability }, rank, place) => ({ label: token, share: probability, best: !rank, choose: () => { words[place].textContent = token; } });
+    return [
+      sentence,
+      ...(cut_masks ? [make("p", "note", `${count(cut_masks, "masked word")} in the part that was left out.`)] : []),
+      ...masks.flatMap(({ tokens }, place) => [
+        ...(masks.length > 1 ? [make("p", "title", `${place + 1} of ${count(masks.length, "masked word")}`)] : []),
+        ...barsWithMore(tokens.map((one, rank) => row(one, rank, place))),
+      ]),
+    ];
+  },
   row: ({ filled, masks }) => ({ label: filled, probability: masks.map(({ tokens }) => tokens[0].probability).join("|"), chosen: [] }),
-  note: () => "A percentage is the probability of a word among the whole vocabulary. Each masked word is chosen by itself.",
+  note: () => "A percentage is the probability of a word among the whole vocabulary. Each masked word is filled in by itself. Choose a word to read the text with it.",
 };
 
 const NUMBER = {

@@ -2,6 +2,7 @@
 
 import { correctOf } from "./correct.js";
 import { button, field, make, nest } from "./elements.js";
+import { focusOn, keepFocus } from "./focus.js";
 import { drawProgress } from "./labels.js";
 import { Lent } from "./lent.js";
 import { ranks } from "./model.js";
@@ -50,7 +51,7 @@ async function start() {
   lent?.close();
   lent = null;
   const mine = (parts = { model: context.model });
-  section.replaceChildren(make("p", "reading", "Looking for texts to label…"));
+  fill(make("p", "reading", "Looking for texts to label…"));
   const first = new Lent({ ...context, annotator: "", changed() {}, failed() {} });
   try {
     const progress = await first.progress();
@@ -58,9 +59,12 @@ async function start() {
     begin(progress, localStorage.getItem(NAME_KEY) ?? progress.client ?? "");
   } catch (refusal) {
     if (parts !== mine) return;
-    section.replaceChildren(nest("div", "card", ...(refusal.code === "not_found" ? absent(refusal.message) : [refused(refusal, start)])));
+    fill(nest("div", "card", ...(refusal.code === "not_found" ? absent(refusal.message) : [refused(refusal, start)])));
   }
 }
+
+// Look again and Try again go with what they are in.
+const fill = (...elements) => keepFocus(() => section.replaceChildren(...elements), () => section);
 
 // ---------------------------------------------------------------------------------------------------- without texts
 
@@ -82,7 +86,7 @@ function begin(progress, annotator) {
   const card = make("div", "card work");
   Object.assign(parts, { progress, side, card, before: 0 });
   drawProgress(side, progress, context.named);
-  section.replaceChildren(nest("div", "bench", card, side));
+  fill(nest("div", "bench", card, side));
   if (annotator) work(annotator);
   else askName();
 }
@@ -117,7 +121,8 @@ function work(annotator) {
   parts.said.setAttribute("role", "status");
   parts.trouble = make("div", "trouble");
   parts.help = help();
-  parts.work = nest("div", "working", parts.why, parts.text, parts.model, ...correct.elements, nest("div", "more", tool("u", "Undo", undo), tool("s", "Skip", skip), tool("m", "Model\u2019s answer", reveal), tool("?", "Keys", toggleHelp)));
+  parts.keys = tool("?", "Keys", toggleHelp);
+  parts.work = nest("div", "working", parts.why, parts.text, parts.model, ...correct.elements, nest("div", "more", tool("u", "Undo", undo), tool("s", "Skip", skip), tool("m", "Model\u2019s answer", reveal), parts.keys));
   parts.none = make("div", "none");
   parts.card.replaceChildren(nest("p", "who", nest("span", "", "Labelling as ", make("strong", "", annotator)), " ", other), parts.work, parts.none, parts.said, parts.trouble, parts.help);
   parts.work.hidden = true;
@@ -166,7 +171,10 @@ function undo() {
 
 const tell = (words) => { parts.said.textContent = words; };
 const spoken = (answer) => (answer === true ? "relevant" : answer === false ? "not relevant" : Array.isArray(answer) ? answer.join(", ") || "no label" : String(answer));
-const toggleHelp = () => { parts.help.hidden = !parts.help.hidden; };
+const toggleHelp = () => keepFocus(() => { parts.help.hidden = !parts.help.hidden; }, () => (parts.work.hidden ? place() : parts.keys));
+
+// Where to read on when what had the focus is gone: the text, or that there is none.
+const place = () => (!parts.work.hidden ? parts.text : parts.none.hidden ? section : parts.none.querySelector("h2") ?? section);
 
 function reveal() {
   const { current } = lent;
@@ -175,7 +183,7 @@ function reveal() {
 }
 
 function retry() {
-  parts.trouble.replaceChildren();
+  keepFocus(() => parts.trouble.replaceChildren(), place);
   lent.retry();
 }
 
@@ -188,7 +196,7 @@ async function look() {
     const progress = await lent.progress();
     if (parts !== mine) return;
     parts.progress = progress;
-    drawProgress(parts.side, progress, context.named);
+    keepFocus(() => drawProgress(parts.side, progress, context.named), () => parts.side.querySelector("a") ?? parts.side.querySelector("h2"));
     if (!lent.current) draw();
   } catch {
     // the next look may succeed, and the labels themselves say when they fail
@@ -197,11 +205,18 @@ async function look() {
 
 function draw() {
   const { current, empty, waiting } = lent;
-  parts.work.hidden = !current;
   const over = !current && empty && !waiting.length;
   if (over && parts.none.hidden !== false) look();
-  parts.none.hidden = !over;
-  if (over) parts.none.replaceChildren(...nothing());
+  if (!current && parts.work.contains(document.activeElement)) parts.pressed = document.activeElement;
+  keepFocus(() => {
+    parts.work.hidden = !current;
+    parts.none.hidden = !over;
+    if (over) parts.none.replaceChildren(...nothing());
+  }, place);
+  if (parts.pressed && (current || over)) {
+    if (document.activeElement === section) focusOn(current ? parts.pressed : place()); // texts were on their way
+    parts.pressed = null;
+  }
   if (!current || parts.shown === current) return;
   parts.shown = current;
   parts.model.textContent = "";

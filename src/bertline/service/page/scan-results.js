@@ -1,6 +1,7 @@
 // What a scan found: a line for each probe, which opens to the texts that broke it, and the cases for the gate.
 
 import { button, field, make, nest, select } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { go, hand } from "./views.js";
 import { amount, count, percent } from "./words.js";
 
@@ -31,7 +32,9 @@ export class Results {
     this.passed.push(...passed);
     const tried = this.found.filter(({ texts }) => texts).sort((one, other) => other.rate.value - one.rate.value || other.texts - one.texts);
     const open = new Set([...this.list.querySelectorAll("details[open]")].map(({ dataset }) => dataset.probe));
-    this.list.replaceChildren(...tried.map((probe) => this.line(probe, open.has(probe.name))));
+    const looked = document.activeElement.closest("details[data-probe]")?.dataset.probe;
+    const same = () => [...this.list.querySelectorAll("details")].find(({ dataset }) => dataset.probe === looked).firstElementChild;
+    keepFocus(() => this.list.replaceChildren(...tried.map((probe) => this.line(probe, open.has(probe.name)))), same);
     const without = this.found.filter(({ texts }) => !texts).map(({ name }) => name);
     this.none.textContent = without.length ? `Nothing in these texts to change for: ${without.join(", ")}.` : "";
   }
@@ -45,6 +48,7 @@ export class Results {
   summary() {
     const broken = this.found.reduce((sum, { failed }) => sum + failed, 0);
     const tried = this.found.reduce((sum, { texts }) => sum + texts, 0);
+    if (!tried) return this.found.length ? "No text had anything to change." : "";
     return broken ? `${amount(broken)} of ${count(tried, "changed text")} broke the answer.` : `None of ${count(tried, "changed text")} broke the answer.`;
   }
 
@@ -82,7 +86,7 @@ export class Results {
     if (items.length <= FOLD_AFTER) return [list];
     const more = button("quiet", `Show all ${count(items.length, "text")}`, () => {
       for (const item of items) item.hidden = false;
-      more.hidden = true;
+      keepFocus(() => { more.hidden = true; }, () => items[FOLD_AFTER]);
     });
     return [list, more];
   }

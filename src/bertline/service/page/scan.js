@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { asks, button, make, nest } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { refused } from "./refusal.js";
 import { Results } from "./scan-results.js";
 import { Texts } from "./scan-texts.js";
@@ -48,7 +49,8 @@ async function prepare() {
   parts.texts.prepare(context);
   fill("empty", make("p", "prompt", PROMPT));
   probes = [];
-  parts.groups.replaceChildren(make("p", "reading", "Looking for probes…"));
+  const what = parts.groups.parentElement;
+  keepFocus(() => parts.groups.replaceChildren(make("p", "reading", "Looking for probes…")), () => what);
   changed();
   try {
     const found = await get("/v1/scan", named ? { model: model.name } : {});
@@ -119,13 +121,17 @@ async function scanned(mine, { texts, given }, names) {
   const pace = make("p", "pace");
   const cancel = button("quiet", "Cancel", () => {
     mine.abort();
-    running = null;
     end("Cancelled.");
   });
   const trouble = make("div", "");
   const head = nest("div", "running", progress, pace, nest("p", "", cancel));
-  const end = (words) => {
-    head.remove();
+  const end = (words, { refusal = false } = {}) => {
+    running = null;
+    const tried = `${words} ${amount(progress.value)} of ${count(names.length, "kind")} of changes tried.`;
+    const part = progress.value < names.length ? [make("p", "cut", tried)] : [];
+    keepFocus(() => head.replaceWith(...part), () => title); // Cancel goes
+    if (!refusal) trouble.replaceChildren();
+    parts.answer.dataset.state = "done";
     parts.answer.removeAttribute("aria-busy");
     results.finish();
     parts.spoken.textContent = `${words} ${results.summary()}`;
@@ -133,7 +139,7 @@ async function scanned(mine, { texts, given }, names) {
   };
   parts.answer.dataset.state = "running";
   parts.answer.setAttribute("aria-busy", "true");
-  parts.answer.replaceChildren(title, head, trouble, ...results.elements);
+  keepFocus(() => parts.answer.replaceChildren(title, head, trouble, ...results.elements), () => title);
   changed();
   for (let place = 0; place < names.length;) {
     pace.textContent = `${names[place][0].toUpperCase()}${names[place].slice(1)}, ${amount(place + 1)} of ${amount(names.length)}. Requests of others go first.`;
@@ -144,24 +150,22 @@ async function scanned(mine, { texts, given }, names) {
       progress.value = place += 1;
     } catch (refusal) {
       if (running !== mine || refusal.name === "AbortError") return;
-      if (!(await again(trouble, refusal))) return;
+      const worth = await again(trouble, refusal, title);
       if (running !== mine) return;
+      if (!worth) return end("Stopped.", { refusal: true });
     }
   }
-  running = null;
-  parts.answer.dataset.state = "done";
   end("Done.");
 }
 
 // Whether a refused request is sent again; what was found so far stays.
-function again(box, refusal) {
+function again(box, refusal, title) {
   return new Promise((resolve) => {
-    const worth = refusal.again;
     box.replaceChildren(refused(refusal, () => {
-      box.replaceChildren();
+      keepFocus(() => box.replaceChildren(), () => title);
       resolve(true);
     }));
-    if (!worth) resolve(false);
+    if (!refusal.again) resolve(false);
   });
 }
 
@@ -171,6 +175,6 @@ function fill(state, ...elements) {
   parts.spoken.textContent = "";
   const title = make("h2", "title", "What broke");
   title.id = "scan-title";
-  parts.answer.replaceChildren(title, ...elements);
+  keepFocus(() => parts.answer.replaceChildren(title, ...elements), () => title);
   changed();
 }

@@ -2,15 +2,18 @@
 // Blue with a solid line speaks for the label, orange with a dotted line against it: colour is never the only sign.
 
 import { button, make, nest } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { amount, count, milliseconds, percent } from "./words.js";
 
 const TOP = 8; // words of the table before it is opened
 const FAINT = 0.12; // of the largest share: a word below it has no colour
-const SOLID_FALL = 0.1; // of the probability: less when the strongest words go says that they matter little
+const SOLID_FALL = 0.1; // of the probability: less when the words that speak most for it go says that they matter little
 const MINUS = "\u2212";
 
-const signed = (value) => `${value < 0 ? MINUS : "+"}${Math.abs(value).toFixed(2)}`;
 const figure = (value) => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(value).replace("-", MINUS);
+// Log-odds are of one size whatever the model; a number may be a price or a part of a thousandth.
+const sized = (value, unit) => (unit === "number" ? figure(value) : value.toFixed(2));
+const signed = (value, unit) => `${value < 0 ? MINUS : "+"}${sized(Math.abs(value), unit)}`;
 const logistic = (value) => 1 / (1 + Math.exp(-value));
 const points = (share) => `${(100 * share).toFixed(1)} points`;
 
@@ -32,27 +35,27 @@ export function drawShares(found, texts, span) {
       ...trust(found),
       make("p", "note", origin(found)),
     ],
-    spoken: `${name}, ${shown(found, found.shown)}. Strongest words: ${strongest.slice(0, 3).map((word) => `${word.text} ${signed(word.share)}`).join(", ")}.`,
+    spoken: `${name}, ${shown(found, found.shown)}. Strongest words: ${strongest.slice(0, 3).map((word) => `${word.text} ${signed(word.share, found.unit)}`).join(", ")}.`,
   };
 }
 
 const named = ({ label }, entity) => (entity ? `${entity}: ${label}` : label);
 const shown = ({ unit }, value) => (unit === "number" ? figure(value) : percent(value));
-const error = (word) => (word.error === null ? "" : ` ±\u00a0${word.error.toFixed(2)}`);
+const error = (word, unit) => (word.error === null ? "" : ` ±\u00a0${sized(word.error, unit)}`);
 
 // ---------------------------------------------------------------------------------------------------- the text
 
 // The paragraph of each text. One word is reached by Tab, the others by the arrow keys.
-function coloured({ words, label }, texts, largest, readout) {
+function coloured({ words, label, unit }, texts, largest, readout) {
   const buttons = [];
   const tell = (word) => {
     const side = word.share > 0 ? `for ${label}` : word.share < 0 ? `against ${label}` : "neither for nor against";
-    readout.replaceChildren(make("strong", "", word.text), ` ${signed(word.share)}${error(word)} `, make("span", "side", side));
+    readout.replaceChildren(make("strong", "", word.text), ` ${signed(word.share, unit)}${error(word, unit)} `, make("span", "side", side));
   };
   const paragraphs = texts.flatMap((text, side) => {
     const own = words.filter((word) => word.side === side);
     return own.length ? [paragraph(text, own, (word) => {
-      const one = wordButton(word, largest, label);
+      const one = wordButton(word, largest, { label, unit });
       one.tabIndex = buttons.length ? -1 : 0;
       one.addEventListener("pointerenter", () => tell(word));
       one.addEventListener("focus", () => tell(word));
@@ -89,11 +92,11 @@ function paragraph(text, words, wordOf) {
   return one;
 }
 
-function wordButton(word, largest, label) {
+function wordButton(word, largest, { label, unit }) {
   const strength = largest ? Math.abs(word.share) / largest : 0;
   const one = button(strength < FAINT ? "word" : `word ${word.share > 0 ? "for" : "against"}`, word.text, () => {});
   one.style.setProperty("--strength", strength.toFixed(3));
-  one.setAttribute("aria-label", `${word.text}: ${signed(word.share)} ${word.share < 0 ? "against" : "for"} ${label}`);
+  one.setAttribute("aria-label", `${word.text}: ${signed(word.share, unit)} ${word.share < 0 ? "against" : "for"} ${label}`);
   return one;
 }
 
@@ -109,7 +112,7 @@ function table({ unit }, strongest) {
   const heads = ["Word", sampled ? `Share ± standard error, ${whole}` : `Share, ${whole}`];
   const head = nest("tr", "", ...heads.map((words) => Object.assign(make("th", "", words), { scope: "col" })));
   const rows = strongest.map((word, place) => {
-    const share = make("td", "", `${signed(word.share)}${error(word)}`);
+    const share = make("td", "", `${signed(word.share, unit)}${error(word, unit)}`);
     const row = nest("tr", "", Object.assign(make("th", "", word.text), { scope: "row" }), share);
     row.hidden = place >= TOP;
     return row;
@@ -119,7 +122,7 @@ function table({ unit }, strongest) {
   if (rows.length > TOP) {
     const more = button("quiet", `Show all ${count(rows.length, "word")}`, () => {
       for (const row of rows) row.hidden = false;
-      more.remove();
+      keepFocus(() => more.remove(), () => rows[TOP].firstElementChild);
     });
     box.append(more);
   }
@@ -128,20 +131,23 @@ function table({ unit }, strongest) {
 
 function sums({ method, base, value, unit }) {
   if (method === "leave-one-out") return [make("p", "note", "Each word was left out alone, so the shares do not add up to the answer.")];
-  const both = (number) => (unit === "number" ? figure(number) : `${signed(number)} (${percent(logistic(number))})`);
+  const both = (number) => (unit === "number" ? figure(number) : `${signed(number, unit)} (${percent(logistic(number))})`);
   const entry = (words, content) => nest("div", "", make("dt", "", words), make("dd", "", content));
-  return [nest("dl", "measures", entry("Without any word", both(base)), entry("All shares", signed(value - base)), entry("Together", both(value)))];
+  return [nest("dl", "measures", entry("Without any word", both(base)), entry("All shares", signed(value - base, unit)), entry("Together", both(value)))];
 }
 
-function trust({ faithfulness, unit }) {
+function trust({ faithfulness, unit, label, shown: whole }) {
   if (!faithfulness) return [];
   const { comprehensiveness, sufficiency } = faithfulness;
   const number = unit === "number";
   const change = (fall) => `${fall < 0 ? "rises" : "falls"} by ${number ? figure(Math.abs(fall)) : points(Math.abs(fall))}`;
   const rests = comprehensiveness > sufficiency && (number || comprehensiveness >= SOLID_FALL);
-  const verdict = rests ? "The answer rests on the strongest words" : "The answer does not rest on a few words, so read the shares with care";
+  const improbable = !number && whole < SOLID_FALL; // another label than the answer: it has no probability to lose
+  const verdict = rests ? "The answer rests on the words that speak most for it"
+    : improbable ? `${label} is improbable here, so its probability can hardly fall, and this says little`
+    : "The answer does not rest on a few words, so read the shares with care";
   const what = number ? "number" : "probability";
-  const words = `${verdict}: without them the ${what} ${change(comprehensiveness)} on average; with only them it ${change(sufficiency)}.`;
+  const words = `${verdict}: without ${rests ? "them" : "the words that speak most for it"} the ${what} ${change(comprehensiveness)} on average; with only them it ${change(sufficiency)}.`;
   return [nest("p", rests ? "faithful" : "faithful doubtful", make("strong", "", "Faithfulness "), words)];
 }
 

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { chart } from "./charts.js";
 import { field, make, nest, select } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { refused } from "./refusal.js";
 import { amount, count, percent, rounded } from "./words.js";
 
@@ -43,7 +44,7 @@ export function keepHistory(card, model) {
       draw = () => (refusal.code === "not_found" ? [make("p", "soft", refusal.message)] : [refused(refusal, look)]);
     }
     if (mine !== asked || ended.signal.aborted) return;
-    if (now !== known) replace(content, draw());
+    if (now !== known) replace(content, draw(), span);
     known = now;
     content.removeAttribute("aria-busy");
     if (chosen && words) {
@@ -69,13 +70,15 @@ export function keepHistory(card, model) {
   };
 }
 
-// A table that is open stays open, and so does its focus.
-function replace(content, elements) {
+// A table that is open stays open, and so does its focus; that of what is gone goes to the choice of time above.
+function replace(content, elements, above) {
+  const within = () => [...content.querySelectorAll("summary, .scroll")];
   const open = [...content.querySelectorAll("details")].map((one) => one.open);
-  const focused = [...content.querySelectorAll("summary")].indexOf(document.activeElement);
-  content.replaceChildren(...elements);
-  content.querySelectorAll("details").forEach((one, place) => { one.open = Boolean(open[place]); });
-  content.querySelectorAll("summary")[focused]?.focus({ preventScroll: true });
+  const focused = within().indexOf(document.activeElement);
+  keepFocus(() => {
+    content.replaceChildren(...elements);
+    content.querySelectorAll("details").forEach((one, place) => { one.open = Boolean(open[place]); });
+  }, () => within()[focused] ?? above);
 }
 
 // ---------------------------------------------------------------------------------------------------- times

@@ -2,6 +2,7 @@
 
 import { get, metricsText, send } from "./api.js";
 import { button, make, nest } from "./elements.js";
+import { focusOn, keepFocus } from "./focus.js";
 import { quantile, samplesOf, sum } from "./metrics.js";
 import { refused } from "./refusal.js";
 import { keepHistory } from "./watch-history.js";
@@ -58,7 +59,7 @@ async function look() {
   if (cards === mine) timer = setTimeout(look, EVERY_MS);
 }
 
-// What is asked fills a card; a button that has the focus keeps it, because nothing is drawn that is drawn already.
+// What is asked fills a card. Nothing is drawn that is drawn already, and a button that has the focus hands it to the same one.
 async function fill(mine, name, ask, draw) {
   let drawn, known;
   try {
@@ -71,8 +72,13 @@ async function fill(mine, name, ask, draw) {
   }
   if (cards !== mine || mine[name].known === known) return;
   mine[name].known = known;
-  mine[name].querySelector(".content").replaceChildren(...drawn());
+  const words = document.activeElement.textContent;
+  keepFocus(() => mine[name].querySelector(".content").replaceChildren(...drawn()), () => heir(mine[name], words));
 }
+
+// The button of a card with these words, else the card's heading.
+const heir = (card, words) => [...card.querySelectorAll("button")].find(({ textContent }) => textContent === words) ?? card.firstElementChild;
+
 
 // ---------------------------------------------------------------------------------------------------- versions
 
@@ -87,6 +93,7 @@ function version(words, { version: id, engine, ready, metrics }) {
 function versions({ current, previous }) {
   if (!previous) return [version("Answers now", current), make("p", "soft", "There is no earlier version on this server to roll back to.")];
   const back = () => confirmed({
+    card: "versions",
     words: `Roll back to version ${previous.version}? It is still running and answers at once; version ${current.version} stops answering.`,
     verb: "Roll back",
     act: () => send("POST", `/admin/models/${encodeURIComponent(context.model.name)}/rollback`),
@@ -117,6 +124,7 @@ function rollout(state) {
   const { status, reason, outlook, challenger, counts, by, since } = state;
   const shared = state.decided_by === "registry";
   const end = () => confirmed({
+    card: "rollout",
     words: `End the rollout of ${challenger}? The version that answered before answers everything again${shared ? ", on every server" : ""}.`,
     verb: "End the rollout",
     act: () => send("DELETE", `/v1/models/${encodeURIComponent(context.model.name)}/rollout`),
@@ -138,18 +146,21 @@ function rollout(state) {
 }
 
 // Asks before it acts, and looks again afterwards.
-function confirmed({ words, verb, act }) {
+function confirmed({ card, words, verb, act }) {
+  const opener = document.activeElement.textContent;
+  let acting = false;
   const dialog = make("dialog", "card");
   const trouble = make("div", "");
   const yes = button("primary", verb, async () => {
-    yes.disabled = true;
+    if (acting) return; // it is not disabled, which would take its focus
+    acting = true;
     try {
       await act();
       dialog.close();
     } catch (refusal) {
       trouble.replaceChildren(refused(refusal));
-      yes.disabled = false;
     }
+    acting = false;
   });
   const title = Object.assign(make("h2", "title", verb), { id: "confirm-title" });
   dialog.setAttribute("aria-labelledby", title.id);
@@ -157,7 +168,9 @@ function confirmed({ words, verb, act }) {
   dialog.addEventListener("close", () => {
     dialog.remove();
     clearTimeout(timer);
-    if (cards) look();
+    if (!cards) return;
+    if (document.activeElement === document.body) focusOn(heir(cards[card], opener)); // its button was drawn anew meanwhile
+    look();
   });
   document.body.append(dialog);
   dialog.showModal();
