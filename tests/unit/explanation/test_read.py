@@ -12,6 +12,7 @@ from bertline.explanation.explain import explain
 from bertline.explanation.read import read_part, sides_of
 from bertline.explanation.settings import ExplainSettings, Method
 from bertline.tasks.classify.spec import Spec
+from bertline.tasks.contract import TaskSpec
 from bertline.testing.tiny import tiny_tokenizer
 from bertline.text import Input, Policy, Reader, Reading, Truncation
 from bertline.text.reading import Piece
@@ -74,7 +75,8 @@ class Spotting:
     """Positive if it reads the word "is", whatever the rest."""
 
     def __init__(self) -> None:
-        self.spec, self.tokenizer = Spec(labels=("negative", "positive")), TOKENIZER
+        self.spec: TaskSpec = Spec(labels=("negative", "positive"))
+        self.tokenizer = TOKENIZER
         self._id = TOKENIZER.id_of("is")
 
     def pieces(self, texts: Sequence[Input], output: str) -> tuple[list[Reading], list[list[Any]]]:
