@@ -32,7 +32,10 @@ def distill(
         str | None,
         typer.Argument(metavar="DATA", help="Table with a text column, such as the training table; - is stdin."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run, if there is one.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue an unfinished run, or keep a finished one."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -42,8 +45,9 @@ def distill(
     needed. Texts among the bundle's held-out rows are left out. --start continues from an earlier
     student; --feed-forward and --attention-heads prune its layers.
     """
-    from bertline.cli.training_screen import TrainingScreen
+    from bertline.cli.training_screen import TrainingScreen, show_finished
     from bertline.training.distillation.run import distill as recipe
+    from bertline.training.finished import Finished
     from bertline.training.parallel.launch import carry_out
 
     with TrainingScreen() as screen:
@@ -51,6 +55,9 @@ def distill(
             recipe, settings, screen, resume=resume, bundle=bundle, data=data, out=out, overwrite=overwrite
         )
     if distilled is None:  # this process is a rank, and the leader shows the result
+        return
+    if isinstance(distilled, Finished):
+        show_finished(distilled, as_json=as_json)
         return
     if as_json:
         typer.echo(json.dumps(distilled.to_json(), ensure_ascii=False))

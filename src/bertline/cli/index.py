@@ -28,7 +28,10 @@ def index(
     ],
     out: Annotated[Path, typer.Option("--out", help="Output directory of the index.")],
     settings: TableSettings,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue an unfinished run, or keep a finished one."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the index, or an unfinished run.")] = False,
     dimensions: Annotated[
         int | None,

@@ -12,6 +12,7 @@ from bertline.cli.settings_flags import with_settings
 from bertline.training.pretraining.settings import PretrainSettings
 
 if TYPE_CHECKING:
+    from bertline.training.finished import Finished
     from bertline.training.pretraining.run import Pretrained
 
 EPILOG = (
@@ -35,7 +36,10 @@ def pretrain(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read the texts and say what the run would take, without training.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue an unfinished run, or keep a finished one."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the encoder, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -46,6 +50,7 @@ def pretrain(
     texts with a causal one.
     """
     from bertline.cli.training_screen import TrainingScreen
+    from bertline.training.finished import Finished
     from bertline.training.parallel.launch import carry_out
     from bertline.training.pretraining.run import forecast
     from bertline.training.pretraining.run import pretrain as recipe
@@ -60,27 +65,24 @@ def pretrain(
             pretrained = carry_out(recipe, settings, screen, resume=resume, texts=texts, out=out, overwrite=overwrite)
             if pretrained is None:  # this process is a rank, and the leader shows the result
                 return
-            figures = pretrained.to_json()
+            figures = dict(pretrained.record) if isinstance(pretrained, Finished) else pretrained.to_json()
     if as_json:
         typer.echo(json.dumps(figures, ensure_ascii=False))
     if not dry_run:
-        _show(pretrained)
+        _show(pretrained, causal=settings.causal)
 
 
-def _show(pretrained: Pretrained) -> None:
+def _show(pretrained: Pretrained | Finished, *, causal: bool) -> None:
     from rich.console import Console
 
     from bertline.cli.figures_table import print_figures, rows
     from bertline.statistics.figures import title as readable
 
-    held_out = pretrained.held_out
-    what = "tokens" if held_out.causal else "masked tokens"
-    title = f"{held_out.tokens:,} {what} in {held_out.sequences:,} sequences of held-out texts"
     console = Console(stderr=True, highlight=False)
     console.print()
-    print_figures(title, rows((readable(name), one) for name, one in pretrained.headline()), stderr=True)
+    print_figures(pretrained.title, rows((readable(name), one) for name, one in pretrained.headline()), stderr=True)
     console.print(f"\nEncoder  {pretrained.out}", soft_wrap=True)
-    if held_out.causal:
+    if causal:
         console.print(f'\nTry it  bertline generate {pretrained.out} "a text"', soft_wrap=True)
     else:
         console.print(f"\nFine-tune it   bertline train DATA --model {pretrained.out} --out BUNDLE", soft_wrap=True)

@@ -30,7 +30,10 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", help="Directory of the bundle to write.")],
     settings: TrainSettings,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run, if there is one.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue an unfinished run, or keep a finished one."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle, or an unfinished run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     check_only: Annotated[
@@ -55,9 +58,10 @@ def train(
     is held out to choose the epoch and to report figures.
     """
     from bertline.cli.train_tracking import Recorded, leads
-    from bertline.cli.training_screen import TrainingScreen, show_result
+    from bertline.cli.training_screen import TrainingScreen, show_finished, show_result
     from bertline.lifecycle.tracked import TrackedProgress
     from bertline.registry.settings import registry_settings
+    from bertline.training.finished import Finished
     from bertline.training.parallel.launch import carry_out
     from bertline.training.run import check
     from bertline.training.run import train as recipe
@@ -72,6 +76,10 @@ def train(
         progress = screen if tracked is None else TrackedProgress(screen, tracked)
         trained = carry_out(recipe, settings, progress, resume=resume, source=data, out=out, overwrite=overwrite)
     if trained is None:  # this process is a rank, and the leader shows the result
+        return
+    if isinstance(trained, Finished):
+        show_finished(trained, as_json=as_json)
+        recorded.again(tracked, trained)
         return
     if as_json:
         typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))

@@ -16,6 +16,7 @@ from bertline.errors import BertlineError, Interrupted, RegistryError
 if TYPE_CHECKING:
     from bertline.registry.settings import RegistrySettings
     from bertline.registry.tracking import TrackedRun
+    from bertline.training.finished import Finished
     from bertline.training.run import Trained
     from bertline.training.settings import TrainSettings
 
@@ -68,17 +69,39 @@ class Recorded:
         Raises:
             BertlineError: the registry or its store cannot be written; the bundle is whole.
         """
-        from bertline.registry.add import add
-        from bertline.registry.person import whoever
-
         try:
             run = tracked.finish(trained.bundle, trained.settings.model_dump(mode="json"), trained.history)
             typer.echo(f"Tracked as the MLflow run {run}, experiment {self.experiment}", err=True)
-            if self.name is not None:
-                added = add(trained.bundle, self.name, self.settings, by=whoever(), run=run)
-                typer.echo(f"Registered as {added.version}: bertline models show {added.version}", err=True)
+            self._add(trained.bundle, run)
         except BertlineError as error:
             tracked.end("FINISHED")  # the training did
-            name = self.name or "NAME"
-            remedy = f"the bundle is whole, add it later with bertline models add {trained.bundle} --name {name}"
-            raise RegistryError(f"{error}; {remedy}") from None
+            raise self._unregistered(error, trained.bundle) from None
+
+    def again(self, tracked: TrackedRun | None, finished: Finished) -> None:
+        """Add the bundle of a run that was finished before, unless it is a version already; no run is recorded.
+
+        Raises:
+            BertlineError: the registry or its store cannot be written; the bundle is whole.
+        """
+        if tracked is None:
+            return
+        try:
+            self._add(finished.out, None)
+        except BertlineError as error:
+            raise self._unregistered(error, finished.out) from None
+        finally:
+            tracked.end("FINISHED")
+
+    def _add(self, bundle: Path, run: str | None) -> None:
+        from bertline.registry.add import add
+        from bertline.registry.person import whoever
+
+        if self.name is not None:
+            added = add(bundle, self.name, self.settings, by=whoever(), run=run)
+            typer.echo(f"Registered as {added.version}: bertline models show {added.version}", err=True)
+
+    def _unregistered(self, error: BertlineError, bundle: Path) -> RegistryError:
+        name = self.name or "NAME"
+        return RegistryError(
+            f"{error}; the bundle is whole, add it later with bertline models add {bundle} --name {name}"
+        )

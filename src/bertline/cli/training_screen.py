@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -19,6 +22,7 @@ from bertline.training.settings import TrainSettings
 if TYPE_CHECKING:
     from bertline.tasks.contract import Evaluation
     from bertline.training.distillation.settings import DistillSettings
+    from bertline.training.finished import Finished
     from bertline.training.run import Trained
 
 CORRECTED_AFTER_S = 20.0
@@ -100,13 +104,27 @@ def show_result(trained: Trained) -> None:
     console = Console(stderr=True, highlight=False)
     console.print()
     print_figures(f"{trained.measured.evaluation.rows:,} test rows", rows(trained.headline()), stderr=True)
-    console.print(f"\nBundle  {trained.bundle}\nReport  {trained.bundle / 'report' / 'report.html'}", soft_wrap=True)
+    _show_places(console, trained.bundle)
     if not show_collapse(console, trained.measured.evaluation, trained.settings):
         if behind := beaten(trained.measured.baselines):
             remedy = f"use that, or train again with more --epochs (it was {trained.settings.epochs})"
             console.print(f"\nwarning: {behind}: {remedy}", soft_wrap=True, markup=False)
         console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
         console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
+
+
+def show_finished(finished: Finished, *, as_json: bool) -> None:
+    """The figures of a bundle that was there before the command, and where everything is."""
+    if as_json:
+        typer.echo(json.dumps(finished.record, ensure_ascii=False))
+    console = Console(stderr=True, highlight=False)
+    console.print()
+    print_figures(finished.title, rows(finished.headline()), stderr=True)
+    _show_places(console, finished.out)
+
+
+def _show_places(console: Console, bundle: Path) -> None:
+    console.print(f"\nBundle  {bundle}\nReport  {bundle / 'report' / 'report.html'}", soft_wrap=True)
 
 
 def show_collapse(console: Console, evaluation: Evaluation, settings: TrainSettings | DistillSettings) -> bool:

@@ -19,6 +19,8 @@ from bertline.statistics.slices import Slice
 from bertline.tasks.contract import Evaluation
 from bertline.tasks.history import EpochRecord
 
+FOLDER, RECORD = "report", "report.json"  # in a bundle; the page's figures as JSON
+OF_REPORT = {"title", "baselines", "history", "facts", "settings"}  # in RECORD beside the evaluation
 # Of ``statistics.figures``, for the templates.
 FILTERS = (
     "percent",
@@ -67,7 +69,7 @@ def write_report(
     record = as_json(record | {"facts": facts, "settings": settings})
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-    replace_file(directory / "report.json", text.encode())
+    replace_file(directory / RECORD, text.encode())
     replace_file(directory / "report.html", page.encode())
     return directory / "report.html"
 

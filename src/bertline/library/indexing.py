@@ -124,7 +124,7 @@ def index(
         data: a table with a text column or a .txt file with a text on each line; a directory that ``index`` wrote,
             which is opened; or texts.
         out: directory to write; by default a temporary one, which goes with the index.
-        resume: continue an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one; a finished index of the same texts is opened.
         overwrite: replace an index, or an unfinished run.
         dimensions: keep only the first so many, which the model was trained for; by default all.
         progress: write what happens to standard error, line by line.

@@ -21,6 +21,7 @@ from bertline.library.report import Report, figure_rows
 from bertline.optimization.settings import OptimizeSettings
 from bertline.registry.resolve import open_bundle
 from bertline.training.distillation.settings import DistillSettings
+from bertline.training.finished import Finished
 from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.settings import TrainSettings
 
@@ -62,7 +63,7 @@ def train(
     Args:
         data: a table with a column of text and one of labels: CSV, TSV, JSON lines or Parquet, plain or gzipped.
         out: directory of the bundle to write.
-        resume: continue an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one; one that is finished has its figures at once.
         overwrite: replace the bundle, or an unfinished run.
         progress: write what happens to standard error, line by line.
         **settings: settings of ``bertline train``.
@@ -82,6 +83,8 @@ def train(
     trained = _carry_out(
         recipe, loaded, listener(progress), resume=resume, source=str(data), out=Path(out), overwrite=overwrite
     )
+    if isinstance(trained, Finished):
+        return _of_finished(trained)
     evaluation = trained.measured.evaluation
     title = f"{Path(out).name}: {evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(trained.headline()), evaluation.to_json())
@@ -102,7 +105,7 @@ def pretrain(
     Args:
         texts: a table with a column of text, a ``.txt`` file with one text per line, or several of them.
         out: directory of the encoder to write, which ``train`` takes as its ``model``.
-        resume: continue an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one; one that is finished has its figures at once.
         overwrite: replace the encoder, or an unfinished run.
         progress: write what happens to standard error, line by line.
         **settings: settings of ``bertline pretrain``.
@@ -122,6 +125,8 @@ def pretrain(
     pretrained = _carry_out(
         recipe, loaded, listener(progress), resume=resume, texts=sources, out=Path(out), overwrite=overwrite
     )
+    if isinstance(pretrained, Finished):
+        return _of_finished(pretrained)
     title = f"{Path(out).name}: {pretrained.held_out.tokens:,} tokens of held-out texts"
     return Report(title, Path(out), figure_rows(pretrained.headline()), pretrained.to_json())
 
@@ -176,7 +181,7 @@ def distill(
         bundle: directory of the teacher.
         data: a table whose texts the student learns from; labels are not needed. None if ``unlabelled`` names others.
         out: directory of the student to write.
-        resume: continue an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one; one that is finished has its figures at once.
         overwrite: replace the bundle, or an unfinished run.
         progress: write what happens to standard error, line by line.
         **settings: settings of ``bertline distill``.
@@ -204,6 +209,8 @@ def distill(
         out=Path(out),
         overwrite=overwrite,
     )
+    if isinstance(student, Finished):
+        return _of_finished(student)
     title = f"{Path(out).name}: {student.evaluation.rows:,} test rows"
     return Report(title, Path(out), figure_rows(student.headline()), student.to_json())
 
@@ -240,6 +247,11 @@ def optimize(bundle: str | Path, *, progress: bool = True, **settings: Any) -> R
     ]  # fmt: skip
     title = f"{directory.name}: {outcome.picked} picked for {loaded.goal}, measured on {outcome.processor}"
     return Report(title, directory, shown, {"picked": outcome.picked, "engines": engines}, outcome.caveats)
+
+
+def _of_finished(finished: Finished) -> Report:
+    title = f"{finished.out.name}: {finished.title}"
+    return Report(title, finished.out, figure_rows(finished.headline()), finished.record, (finished.sentence,))
 
 
 def _carry_out(recipe: Callable[..., Any], *settings: Any, **arguments: Any) -> Any:

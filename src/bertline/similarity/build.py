@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from bertline.bundle.output import Output
+from bertline.bundle.tree import sha256
 from bertline.bundle.verify import read_manifest
 from bertline.data.formats import name_of
 from bertline.data.settings import TableSettings
@@ -23,7 +23,7 @@ from bertline.data.table import read_rows
 from bertline.destination import as_destination_error, check_room, claim, replace_file
 from bertline.errors import DataError, DestinationError, Interrupted
 from bertline.inference import TextClassifier, load_predictor
-from bertline.similarity.index import REPORT, ROWS, VECTORS, Facts, Index, fingerprint_of, open_index
+from bertline.similarity.index import REPORT, ROWS, VECTORS, Facts, Index, fingerprint_of, is_index, open_index
 from bertline.similarity.notify import Notify, quiet
 from bertline.similarity.rows import Stored, store_rows
 from bertline.statistics.activation import normalised
@@ -72,7 +72,7 @@ def build_index(
         out: directory of the index.
         settings: how the table is read.
         notify: gets the rows that are read, then those that are embedded.
-        resume: continue an unfinished run, if there is one.
+        resume: continue an unfinished run, if there is one; a finished index of the same texts is opened.
         overwrite: replace an index, or an unfinished run.
         embedder: loads the bundle's model, for a caller that uses it too.
         dimensions: keep only the first so many, which the model was trained for; by default all.
@@ -81,17 +81,21 @@ def build_index(
         UsageError: the model was not trained to be cut to ``dimensions``.
         DataError: the table or a row cannot be used, or is not what the unfinished run has read.
         BundleError: the bundle cannot be used.
-        DestinationError: ``out`` is taken or cannot be written, or an unfinished run is in the way.
+        DestinationError: ``out`` is taken or cannot be written, an unfinished run is in the way, or a finished index
+            that is to be resumed has another model or table.
         Interrupted: Ctrl-C; ``resume`` continues.
     """
-    output = Output(out, "index", REPORT)
-    output.check(overwrite=overwrite)
+    output, is_finished = Output(out, "index", REPORT), resume and not overwrite and is_index(out)
+    if not is_finished:
+        output.check(overwrite=overwrite)
     manifest = read_manifest(bundle)
     as_embedder(manifest.task).check_dimensions(dimensions, manifest.name)
     with claim(out, WHAT), as_destination_error(out, WHAT), _working(out, resume=resume, overwrite=overwrite) as at:
         stored = store_rows(source, settings, Tokenizer.from_bundle(bundle).reads, at, notify)
         predictor = load_predictor(bundle, output="embedding") if embedder is None else embedder()
         size = dimensions or predictor.dimensions
+        if is_finished:
+            return _same_index(out, at, fingerprint_of(manifest), stored, size)
         check_room(out, WHAT, stored.rows * size * _NUMBER_BYTES)
         position = _position(at, fingerprint_of(manifest), source, size)
         end = _embed(predictor, _texts(at, stored), position, stored.rows, at, notify)
@@ -130,14 +134,30 @@ def _working(out: Path, *, resume: bool, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(at, ignore_errors=True)
 
 
+def _same_index(out: Path, at: Path, fingerprint: str, stored: Stored, dimensions: int) -> Index:
+    """The finished index at ``out``, which must be of this model and of the rows that were just stored."""
+    index = open_index(out)
+    pairs = {
+        "model": (index.facts.fingerprint, fingerprint),
+        "table": (sha256(out / ROWS), sha256(at / ROWS)),
+        "text column": (index.facts.text_column, stored.text_column),
+        "number of dimensions": (index.facts.dimensions, dimensions),
+    }
+    if changed := [name for name, (before, now) in pairs.items() if before != now]:
+        raise DestinationError(
+            f"{out} has an index, and its run had another {', '.join(changed)}: give another --out, or --overwrite to "
+            "replace it"
+        )
+    return index
+
+
 def _position(at: Path, fingerprint: str, source: str, dimensions: int) -> _Position:
     """Where to go on.
 
     Raises:
         DataError: the unfinished run is one of another table or model, or of other dimensions.
     """
-    with (at / ROWS).open("rb") as file:
-        start = _Position(fingerprint, hashlib.file_digest(file, "sha256").hexdigest(), dimensions)
+    start = _Position(fingerprint, sha256(at / ROWS), dimensions)
     if not (at / POSITION).exists():
         return start
     kept = json.loads((at / POSITION).read_text(encoding="utf-8"))

@@ -118,7 +118,7 @@ def adapt(
         prepared: its rows.
         tokenizer: of the model.
         settings: of the run.
-        identity: of the rows and settings.
+        identity: of the rows, the texts and the settings.
 
     Raises:
         DataError, CheckpointError, DestinationError: as ``pretrain``.
@@ -128,7 +128,7 @@ def adapt(
     out, own = run.directory / "adapted", Path(source)
     files = [one for one in settings.adapt if not (own.exists() and own.samefile(one))]
     texts = " and ".join([*(Path(one).name for one in files), "the training rows"])
-    identity = json.loads(json.dumps({**identity, "text to adapt to": [sha256(Path(one)) for one in files]}))
+    identity = json.loads(json.dumps(identity))
     if run.ranks.leaders((out / REPORT).is_file()):
         check_identity(run.directory, _report(out)["identity"], identity)
         run.progress.note(f"Already adapted to {texts}")

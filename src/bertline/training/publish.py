@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ from bertline.evaluation.baselines import Baseline
 from bertline.evaluation.report import write_report
 from bertline.export.exporter import FP32
 from bertline.export.network_files import write_network
+from bertline.statistics.intervals import Estimate
 from bertline.tasks.contract import Array, Evaluation, TaskSpec
 from bertline.text import Tokenizer, Truncation
 from bertline.text.reading import texts_of
 from bertline.training.facts import Fact
+from bertline.training.finished import RUN, run_record
 from bertline.training.row_task import RowTask
 from bertline.training.rows import Rows
 from bertline.training.session import Fitted, Session
@@ -51,6 +54,9 @@ class Product:
         metrics: figures beside those of ``evaluation``.
         baselines: on the same rows, for the report.
         curves: whether the report draws the losses by epoch.
+        headline: the headline figures, for whoever requests the same run again.
+        identity: whatever that run must share with this one, by name.
+        more: figures for it that neither the report nor the headline has.
     """
 
     spec: TaskSpec
@@ -69,6 +75,9 @@ class Product:
     metrics: Mapping[str, Any]
     baselines: Sequence[Baseline] = ()
     curves: bool = True
+    headline: Sequence[tuple[str, Estimate]] = ()
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def publish(session: Session, product: Product) -> None:
@@ -86,20 +95,27 @@ def publish(session: Session, product: Product) -> None:
         reference=product.reference,
         trained=(piece.ids for piece in product.task.train.pieces),
         seen=(one.input for rows in (product.task.train, product.task.validation) for one in rows.readings),
-        report=partial(
-            write_report,
-            evaluation=product.evaluation,
-            history=fitted.history if product.curves else (),
-            baselines=product.baselines,
-            title=session.out.name,
-            facts=[*product.facts, ("Trained on", place)],
-            settings=[(name, str(value)) for name, value in product.settings.items()],
-        ),
+        report=partial(_write_report, title=session.out.name, place=place, product=product),
     )
     try:
         compose(session.out, _manifest(session.out.name, place, product), parts, overwrite=session.overwrite)
     except DestinationError as error:
         raise DestinationError(f"{error}; the trained weights are kept: run the same command with --resume") from error
+
+
+def _write_report(directory: Path, title: str, place: str, product: Product) -> None:
+    write_report(
+        directory,
+        product.evaluation,
+        title=title,
+        history=product.fitted.history if product.curves else (),
+        baselines=product.baselines,
+        facts=[*product.facts, ("Trained on", place)],
+        settings=[(name, str(value)) for name, value in product.settings.items()],
+    )
+    rows = f"{product.evaluation.rows:,} test rows"
+    record = run_record(product.identity, rows, product.headline, product.more)
+    (directory / RUN).write_text(record, encoding="utf-8")
 
 
 def _manifest(name: str, place: str, product: Product) -> Manifest:

@@ -13,6 +13,7 @@ import torch
 
 from bertline.bundle.fields import MANIFEST
 from bertline.bundle.reference import ReferenceRows, Split
+from bertline.bundle.tree import sha256
 from bertline.data.examples import Example
 from bertline.data.labels import Labels
 from bertline.data.settings import LabelledTableSettings
@@ -45,7 +46,7 @@ from bertline.training.parallel.join import current
 from bertline.training.parallel.recipes import check_recipe, check_task
 from bertline.training.preflight import check_disk
 from bertline.training.prepare import Prepared, policy, prepare, spec_type, tokenise
-from bertline.training.progress import Progress
+from bertline.training.progress import Progress, Silent
 from bertline.training.publish import Product, publish
 from bertline.training.row_task import figures_of, of_spec
 from bertline.training.rows import Rows
@@ -100,19 +101,24 @@ def train(
         out: directory of the bundle.
         settings: of the run.
         progress: listens to the run.
-        resume: continue an unfinished run that was started with the same data and settings, if there is one.
+        resume: continue an unfinished run that was started with the same data and settings, if there is one, or leave
+            a finished one as it is.
         overwrite: replace a bundle at ``out``, and discard an unfinished run.
         lineage: further entries of the bundle's lineage.
 
     Raises:
         DataError, CheckpointError, BundleError, DestinationError: the table, the model or the target cannot be used.
-        TrainingError: an unfinished run is in the way, or had other data or settings; a loss is not finite.
+        TrainingError: an unfinished run is in the way, or had other data or settings, as a finished one may have that
+            is to be resumed; a loss is not finite.
         Interrupted: a signal asked to stop; a checkpoint is on disk.
+        AlreadyFinished: ``resume``, and the bundle is there, of a run with the same data and settings.
     """
     with session(out, settings, progress, resume=resume, overwrite=overwrite, baselines=True) as run:
         check_recipe(settings, run.ranks)
         check_adapt(settings)
         settings = settings.with_defaults(spec_type(source, settings).training_defaults)
+        if run.before is not None:
+            run.end_as_finished(_identity(prepare(source, settings, Silent()), settings))
         model, tokenizer = _open(out, settings)
         prepared = prepare(source, settings, run.progress)
         _check_model(prepared.spec, model, tokenizer)
@@ -120,9 +126,9 @@ def train(
         identity, adapted = _identity(prepared, settings), None
         if settings.adapt:
             adapted = adapt(run, source, prepared, tokenizer, settings, identity)
-            identity["adapted weights"] = adapted.sha256
-        trained, product = _fine_tune(run, model, adapted, tokenizer, prepared, settings, identity)
-        publish(run, replace(product, lineage={**product.lineage, **lineage}))
+        own = identity if adapted is None else {**identity, "adapted weights": adapted.sha256}
+        trained, product = _fine_tune(run, model, adapted, tokenizer, prepared, settings, own)
+        publish(run, replace(product, identity=identity, lineage={**product.lineage, **lineage}))
     return trained
 
 
@@ -231,6 +237,7 @@ def _fine_tune(
         metrics={**metrics, "baselines": {one.name: _json(one.figures) for one in measured.baselines}},
         test_source=_test_source(settings),
         reference=_reference(prepared, settings),
+        headline=measured.headline(),
         settings=settings.model_dump(mode="json", exclude=_unused(spec, given, settings)),
         data={"source": prepared.source, **dict(prepared.facts), "fingerprint": as_json(prepared.fingerprint)},
         facts=[*prepared.facts, *facts],
@@ -301,9 +308,11 @@ def _test_source(settings: TrainSettings) -> str:
 
 def _identity(prepared: Prepared, settings: TrainSettings) -> dict[str, Any]:
     """Whatever a resumed run must share with the one that it continues."""
+    texts = {"text to adapt to": [sha256(Path(one)) for one in settings.adapt]} if settings.adapt else {}
     return {
         "data": prepared.fingerprint.sha256,
         "evaluation data": prepared.test_fingerprint.sha256,
+        **texts,
         **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
     }
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from bertline import __version__
+from bertline.bundle import load
 from bertline.destination import claim
 from bertline.encoder.network import TextNetwork
 from bertline.errors import TrainingError
+from bertline.evaluation.report import FOLDER, OF_REPORT, RECORD
 from bertline.tasks.contract import Array
 from bertline.tasks.history import EpochRecord
 from bertline.training.averaging import SEEDS_APART, fit_averaged
@@ -21,6 +21,7 @@ from bertline.training.checkpoint import discard_state, settle_unfinished, state
 from bertline.training.device import Placement, place
 from bertline.training.estimate import measure_run
 from bertline.training.facts import Fact
+from bertline.training.finished import AlreadyFinished, Finished, check_same_run, figures_of, read_run, with_versions
 from bertline.training.loop import Run
 from bertline.training.parallel.join import current
 from bertline.training.parallel.ranks import ALONE, Ranks
@@ -58,6 +59,7 @@ class Session:
         resume: continue from a checkpoint, if there is one.
         overwrite: replace what is at ``out``.
         ranks: the processes that train together.
+        before: the record of a finished run at ``out`` that is to be resumed; None if there is none.
     """
 
     out: Path
@@ -67,11 +69,41 @@ class Session:
     resume: bool
     overwrite: bool
     ranks: Ranks = ALONE
+    before: Mapping[str, Any] | None = None
 
     @property
     def resumes(self) -> bool:
         """Whether there is a checkpoint to go on from."""
         return self.ranks.leaders(self.resume and state_bytes(self.directory) > 0)
+
+    def end_as_finished(self, identity: Mapping[str, Any]) -> NoReturn:
+        """End a run whose bundle is there ``before`` it; what the earlier run may have left beside it is removed.
+
+        Args:
+            identity: of the data and the settings; the earlier run must have had the same.
+
+        Raises:
+            AlreadyFinished: it had.
+            TrainingError: it had not; what differs is named.
+            BundleError: the bundle is damaged.
+        """
+        assert self.before is not None, "there is a finished run"
+        check_same_run(self.out, "a bundle", self.before["identity"], identity)
+        self.ranks.dismiss()
+        load(self.out)
+        record = json.loads((self.out / FOLDER / RECORD).read_text(encoding="utf-8"))
+        figures = {name: one for name, one in record.items() if name not in OF_REPORT} | self.before["more"]
+        self.end_with(Finished(self.out, self.before["title"], figures_of(self.before), figures))
+
+    def end_with(self, finished: Finished) -> NoReturn:
+        """Say that there is nothing left to do, remove checkpoints, and end the run.
+
+        Raises:
+            AlreadyFinished: always.
+        """
+        self.progress.note(finished.sentence)
+        discard_state(self.directory)
+        raise AlreadyFinished(finished)
 
     def train(
         self,
@@ -94,8 +126,7 @@ class Session:
             TrainingError, Interrupted: as ``Run.fit``.
             TrainingError: the ranks have not the same data, settings and versions.
         """
-        versions = {"bertline version": __version__, "torch version": version("torch")}
-        identity = {**identity, **versions}
+        identity = with_versions(identity)
         check_same(self.ranks.gather(json.dumps(identity, sort_keys=True)))
         identity |= {"place": self.placement.name}
         run = Run(model, task, settings, self.placement, progress, self.directory, identity, self.ranks)
@@ -170,15 +201,29 @@ def session(
         BundleError, DestinationError: ``out`` is taken, or cannot be written.
         TrainingError: as ``claimed``.
     """
-    if current().leads:
+    before = run_before(out / FOLDER, resume=resume, overwrite=overwrite)
+    if current().leads and before is None:
         check_start(out, overwrite=overwrite, baselines=baselines)
-    with claimed(out, "the bundle", settings, progress, resume=resume, overwrite=overwrite) as run:
+    with claimed(out, "the bundle", settings, progress, resume=resume, overwrite=overwrite, before=before) as run:
         yield run
+
+
+def run_before(directory: Path, *, resume: bool, overwrite: bool) -> Mapping[str, Any] | None:
+    """The record of a finished run, for all ranks alike; None if there is none, or it is to be replaced."""
+    ranks = current()
+    return ranks.leaders(read_run(directory) if ranks.leads and resume and not overwrite else None)
 
 
 @contextmanager
 def claimed(
-    out: Path, what: str, settings: LoopSettings, progress: Progress, *, resume: bool, overwrite: bool
+    out: Path,
+    what: str,
+    settings: LoopSettings,
+    progress: Progress,
+    *,
+    resume: bool,
+    overwrite: bool,
+    before: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Within: ``out`` is ours to write. Without an error, the checkpoints are removed at the end.
 
@@ -191,6 +236,7 @@ def claimed(
         progress: listens to the run.
         resume: continue from a checkpoint, if there is one.
         overwrite: discard an unfinished run.
+        before: the record of a finished run at ``out``.
 
     Raises:
         DestinationError: another process writes there.
@@ -201,7 +247,8 @@ def claimed(
         if ranks.leads:
             settle_unfinished(directory, resume=resume, overwrite=overwrite)
         placement = place(settings, ranks)  # a collective: nobody is past it before the leader has claimed
-        yield Session(out, directory, placement, progress if ranks.leads else Silent(), resume, overwrite, ranks)
+        shown = progress if ranks.leads else Silent()
+        yield Session(out, directory, placement, shown, resume, overwrite, ranks, before)
         if ranks.leads:
             discard_state(directory)
 

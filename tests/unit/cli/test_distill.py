@@ -58,6 +58,11 @@ def test_it_reports_what_the_student_retains(bundle: Path, table: Path, lines: P
     assert said["validation"].keys() == {"agreement", "kl_nats", "accuracy"}
     for words in ("accuracy of the teacher", "kept (student ÷ teacher)", "2 layers, ", " → 1 layers", "texts/s"):
         assert words in result.stderr
+    again = bertline(bundle, "--unlabelled", lines, "--out", out, *flags, "--resume")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout) == {name: one for name, one in said.items() if name != "speed"}
+    assert again.stderr.startswith(f"{out} is finished already: ")
+    assert f"Bundle  {out}" in again.stderr
 
 
 def test_a_second_distillation_reports_how_close_start_and_student_are(

@@ -54,3 +54,8 @@ def test_the_figures_are_printed_for_people_and_for_programs(arguments: list[str
     )
     assert f"Fine-tune it   bertline train DATA --model {tmp_path / 'out'} --out BUNDLE" in lines
     assert f"Fill in words  bertline models import {tmp_path / 'out'} --out BUNDLE" in lines
+    again = bertline(*arguments, "--resume", "--json")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout) == figures
+    assert again.stderr.splitlines()[0].startswith(f"{tmp_path / 'out'} is finished already: ")
+    assert again.stderr.splitlines()[1:] == lines[lines.index("") :]

@@ -66,3 +66,22 @@ def test_what_is_wrong_with_the_data_or_the_name_is_said_before_a_run_begins(
     with pytest.raises(DataError):
         run(bundle, tmp_path, "--track")
     assert runs(url, "bertline") == []
+
+
+def test_the_same_command_again_has_the_same_output_and_registers_nothing_twice(
+    bundle: Path, tmp_path: Path, url: str
+) -> None:
+    """A Kubernetes Job that is applied twice."""
+    first = run(bundle, tmp_path, "--register", "films", "--resume", "--json")
+    again = run(bundle, tmp_path, "--register", "films", "--resume", "--json")
+    assert (first.exit_code, again.exit_code) == (0, 0), again.output
+    assert again.stdout == first.stdout
+    out = tmp_path / "films"
+    said, *rest = again.stderr.splitlines()
+    assert said == f"{out} is finished already: a run with the same data, settings and versions wrote it"
+    assert "8 test rows" in rest[1]
+    assert f"Bundle  {out}" in rest
+    assert rest[-1] == "Registered as films:1: bertline models show films:1"
+    assert len(runs(url, "bertline")) == 1
+    with Database(url) as database:
+        assert len(Catalogue(database).versions("films")) == 1

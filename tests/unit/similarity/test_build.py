@@ -87,6 +87,21 @@ def test_a_run_that_goes_on_gives_the_same_vectors(stopped: Path, bundle: Path, 
     assert sorted(one.name for one in stopped.iterdir()) == ["index.json", "lines.npy", "rows.jsonl", "vectors.npy"]
 
 
+def test_a_finished_index_is_opened_and_another_one_is_refused(bundle: Path, table: Path, tmp_path: Path) -> None:
+    out, done = tmp_path / "index", list[str]()
+    first = made(bundle, table, out, resume=True)
+    again = made(bundle, table, out, resume=True, notify=lambda what, rows, of: done.append(what))
+    assert again.facts == first.facts
+    assert "embedding" not in done
+    assert [one.name for one in tmp_path.iterdir()] == ["index"]
+    (tmp_path / "other.txt").write_text("a film\n")
+    write_tiny_bundle(tmp_path / "bundle", seed=1)
+    with pytest.raises(DestinationError, match=r"its run had another table: give another --out, or --overwrite to re"):
+        made(bundle, tmp_path / "other.txt", out, resume=True)
+    with pytest.raises(DestinationError, match=r"its run had another model: give another --out"):
+        made(tmp_path / "bundle", table, out, resume=True)
+
+
 def test_half_a_window_that_was_written_is_written_again(stopped: Path, bundle: Path, table: Path) -> None:
     with (stopped.with_name(".index.indexing") / "vectors.npy").open("ab") as file:
         file.write(b"half a vector")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ class Student:
         train: the transfer texts.
         validation: rows that choose the epoch.
         test: rows that give the figures.
+        identity: whatever a run must share with this one to be the same, by name.
     """
 
     classifier: Classifier
@@ -57,6 +59,7 @@ class Student:
     train: Rows
     validation: Rows
     test: Rows
+    identity: Mapping[str, Any]
 
     @property
     def narrowed(self) -> bool:
@@ -99,6 +102,8 @@ def product(student: Student, task: RowTask, fitted: Fitted, compared: Compared)
             "baselines": {"teacher": {name: of_teacher[name] for name in kind_of(compared.test.teacher).compared}},
         },
         curves=False,
+        headline=compared.test.headline(),
+        identity=student.identity,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,16 @@ from bertline.tasks.history import EpochRecord
 from bertline.training.distillation.answer_speed import AnswerSpeed, side_by_side
 from bertline.training.distillation.distance import Answers
 from bertline.training.distillation.fidelity import Compared, Fidelity
-from bertline.training.distillation.held_out import read_held_out
+from bertline.training.distillation.held_out import HeldOut, read_held_out
 from bertline.training.distillation.pruning import Width, busy_heads, narrow
 from bertline.training.distillation.publish import Student, product
 from bertline.training.distillation.settings import DistillSettings
-from bertline.training.distillation.student import begin
+from bertline.training.distillation.student import Origin, begin
 from bertline.training.distillation.task import distillation
 from bertline.training.distillation.teacher import Teacher
-from bertline.training.distillation.transfer import check_heads, fingerprint, read_transfer
+from bertline.training.distillation.transfer import Transfer, check_heads, fingerprint, read_transfer
 from bertline.training.preflight import check_disk
-from bertline.training.progress import Progress
+from bertline.training.progress import Progress, Silent
 from bertline.training.publish import publish
 from bertline.training.scoring import score
 from bertline.training.session import Fitted, Session, session
@@ -86,9 +86,7 @@ class Distilled:
         """Every figure as plain JSON values."""
         return {
             **self.evaluation.to_json(),
-            "kept": self.compared.test.to_json(),
-            "validation": self.compared.on_validation(),
-            "networks": {"teacher": asdict(self.teacher), "student": asdict(self.student)},
+            **_beside_teacher(self.compared, self.teacher, self.student),
             "speed": {**asdict(self.speed), "ratio": self.speed.ratio},
         }
 
@@ -111,15 +109,18 @@ def distill(
         out: directory of the student.
         settings: of the run.
         progress: listens to the run.
-        resume: continue an unfinished run that was started with the same data and settings, if there is one.
+        resume: continue an unfinished run that was started with the same data and settings, if there is one, or leave
+            a finished one as it is.
         overwrite: replace a bundle at ``out``, and discard an unfinished run.
 
     Raises:
         UsageError: no transfer texts, no held-out rows, more layers, neurons or heads than there are, a start that is
             no student of this teacher, or ``out`` is one of the two.
         DataError, BundleError, CheckpointError: the texts, the teacher, the start or the target cannot be used.
-        TrainingError: an unfinished run is in the way, or had other data or settings; a loss is not finite.
+        TrainingError: an unfinished run is in the way, or had other data or settings, as a finished one may have that
+            is to be resumed; a loss is not finite.
         Interrupted: a signal asked to stop; a checkpoint is on disk.
+        AlreadyFinished: ``resume``, and the student is there, of a run with the same teacher, data and settings.
     """
     _check_out(out, bundle, settings.start)
     with session(out, settings, progress, resume=resume, overwrite=overwrite) as run:
@@ -136,12 +137,22 @@ def distill(
             settings,
             relations_weight=settings.value_relations,
         )
-        fitted = run.fit(student.classifier, task, student.test, _identity(student))
+        fitted = run.fit(student.classifier, task, student.test, student.identity)
         compared = _compare(run, student, fitted, held_out)
-        publish(run, product(student, task, fitted, compared))
+        sizes = Size.of(teacher.classifier), Size.of(student.classifier)
+        made = product(student, task, fitted, compared)
+        publish(run, replace(made, more=_beside_teacher(compared, *sizes)))
     speed = side_by_side(bundle, out, student.held_out.test.inputs, student.test.lengths)
-    sizes = Size.of(student.teacher.classifier), Size.of(student.classifier)
     return Distilled(out, compared, *sizes, speed, fitted.history)
+
+
+def _beside_teacher(compared: Compared, teacher: Size, student: Size) -> dict[str, Any]:
+    """What the student kept, and the sizes of the two."""
+    return {
+        "kept": compared.test.to_json(),
+        "validation": compared.on_validation(),
+        "networks": {"teacher": asdict(teacher), "student": asdict(student)},
+    }
 
 
 def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
@@ -154,21 +165,25 @@ def _check_out(out: Path, bundle: Path, start: Path | None) -> None:
 def _open(run: Session, bundle: Path, data: str | None, settings: DistillSettings) -> Student:
     """Read everything, the teacher and the start before the tables, and prune the student.
 
-    A resumed run prunes again, which takes seconds, and then loads its own weights.
+    A resumed run prunes again, which takes seconds, and then loads its own weights. One that is finished ends here.
     """
+    progress = run.progress if run.before is None else Silent()
     teacher = Teacher.load(bundle)
     torch.manual_seed(settings.seed)
     origin = begin(teacher, settings)
-    if run.ranks.leads:
+    if run.ranks.leads and run.before is None:
         check_disk(run.out, origin.classifier)
     settings = settings.model_copy(update={"layers": origin.classifier.config.layers})
     check_heads(data, settings, reads=teacher.spec.reads)
     held_out = read_held_out(teacher.bundle, settings)
     if held_out.left_out:
-        run.progress.note(f"Rows left out because the teacher does not know their label: {held_out.left_out}")
+        progress.note(f"Rows left out because the teacher does not know their label: {held_out.left_out}")
     transfer = read_transfer(data, settings, held_out.inputs, reads=teacher.spec.reads)
     for name, value in transfer.facts:
-        run.progress.note(f"{name}: {value}")
+        progress.note(f"{name}: {value}")
+    identity = _identity(origin, teacher, held_out, transfer, settings)
+    if run.before is not None:
+        run.end_as_finished(identity)
     train = teacher.transfer_rows(transfer)
     validation, test = (teacher.held_out_rows(rows) for rows in (held_out.validation, held_out.test))
     width = Width.of(settings)
@@ -179,7 +194,7 @@ def _open(run: Session, bundle: Path, data: str | None, settings: DistillSetting
     )
     if width.attention_heads is not None:
         run.progress.note(f"Attention heads by layer: {', '.join(map(str, busy_heads(classifier)))}")
-    return Student(classifier, origin, teacher, held_out, transfer, settings, train, validation, test)
+    return Student(classifier, origin, teacher, held_out, transfer, settings, train, validation, test, identity)
 
 
 def _compare(run: Session, student: Student, fitted: Fitted, answers: Answers) -> Compared:
@@ -205,13 +220,15 @@ def _compare(run: Session, student: Student, fitted: Fitted, answers: Answers) -
     )
 
 
-def _identity(student: Student) -> Mapping[str, Any]:
+def _identity(
+    origin: Origin, teacher: Teacher, held_out: HeldOut, transfer: Transfer, settings: DistillSettings
+) -> Mapping[str, Any]:
     """Whatever a resumed run must share with the one that it continues."""
-    start = student.origin.start
+    start = origin.start
     return {
-        "teacher": student.teacher.bundle.version,
+        "teacher": teacher.bundle.version,
         "start": start and start.bundle.version,
-        "data": fingerprint(student.transfer.inputs),
-        "evaluation data": fingerprint(student.held_out.inputs),
-        **student.settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
+        "data": fingerprint(transfer.inputs),
+        "evaluation data": fingerprint(held_out.inputs),
+        **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
     }

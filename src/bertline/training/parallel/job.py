@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bertline.errors import BertlineError, TrainingError
+from bertline.training.finished import AlreadyFinished
 from bertline.training.progress import Progress
 
 RETRY = 75  # exit code of ``PeerLost``
@@ -27,8 +28,11 @@ class Job:
     resume: bool
 
     def __call__(self, progress: Progress) -> Any:
-        """Carry it out in this process."""
-        return self.recipe(**self.arguments, progress=progress, resume=self.resume)
+        """Carry it out in this process; a run that was finished before gives its ``Finished``."""
+        try:
+            return self.recipe(**self.arguments, progress=progress, resume=self.resume)
+        except AlreadyFinished as ended:
+            return ended.finished
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ def carry_out(
 ) -> Any:
     """The result of ``recipe``; None in a process that is a rank of a run and not its leader.
 
+    A run that is to be resumed and was finished before gives its ``Finished``.
+
     Args:
         recipe: ``train``, ``distill`` or ``pretrain``.
         settings: with the number of processes and restarts.

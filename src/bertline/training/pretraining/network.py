@@ -53,7 +53,7 @@ def open_network(settings: PretrainSettings) -> Network:
     _check(settings)
     torch.manual_seed(settings.seed)
     if settings.vocab is not None:
-        tokenizer = Tokenizer.from_directory(find_model(str(settings.vocab)))
+        tokenizer = open_tokenizer(settings)
         config = _fresh_config(settings, tokenizer)
         model = MaskedLanguageModel(config.with_dropout(settings.dropout))
         if settings.start == "neighbours":
@@ -71,7 +71,7 @@ def open_network(settings: PretrainSettings) -> Network:
             f"causal needs a family with a causal language model, which {config.family} has not: leave it out, or give "
             "another --model"
         )
-    tokenizer = load_tokenizer(directory, bundle=(directory / MANIFEST).is_file())
+    tokenizer = open_tokenizer(settings)
     if settings.whole_words and not tokenizer.prefix:
         raise SettingsError(
             f"whole_words needs a tokenizer whose further pieces of a word begin with ##, which {settings.model} does "
@@ -79,6 +79,20 @@ def open_network(settings: PretrainSettings) -> Network:
         )
     model, has_head = load_masked(directory, dropout=settings.dropout, causal=settings.causal)
     return Network(model, replace(config, causal=settings.causal), tokenizer, None if has_head else "head")
+
+
+def open_tokenizer(settings: PretrainSettings) -> Tokenizer:
+    """That of the vocabulary, or of the model to continue from.
+
+    Raises:
+        SettingsError: the settings contradict each other.
+        CheckpointError: it cannot be read.
+    """
+    _check(settings)
+    if settings.vocab is not None:
+        return Tokenizer.from_directory(find_model(str(settings.vocab)))
+    directory = find_model(str(settings.model))
+    return load_tokenizer(directory, bundle=(directory / MANIFEST).is_file())
 
 
 def _check(settings: PretrainSettings) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bertline.bundle.output import Output
+from bertline.bundle.tree import sha256
 from bertline.destination import claim
 from bertline.encoder.masked import save_masked
 from bertline.errors import DestinationError
@@ -16,17 +18,18 @@ from bertline.statistics.as_json import as_json
 from bertline.statistics.intervals import Estimate
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import discard_state
+from bertline.training.finished import RUN, Finished, check_same_run, figures_of, run_record
 from bertline.training.parallel.join import current
 from bertline.training.pretraining.downstream import NO_TASK, Downstream
 from bertline.training.pretraining.forecast import Forecast
 from bertline.training.pretraining.held_out import HeldOut, held_out_of
-from bertline.training.pretraining.network import Network
-from bertline.training.pretraining.prepare import Prepared, prepare, tokens_directory
+from bertline.training.pretraining.network import Network, open_tokenizer
+from bertline.training.pretraining.prepare import Prepared, check_texts, prepare, tokens_directory
 from bertline.training.pretraining.prepare import forecast as forecast_of
 from bertline.training.pretraining.settings import PretrainSettings
 from bertline.training.pretraining.steps import Steps, figures_text
 from bertline.training.progress import Progress
-from bertline.training.session import Session, claimed
+from bertline.training.session import Session, claimed, run_before
 from bertline.training.settings import OF_PROCESSES
 
 WHAT, REPORT = "pre-trained encoder", "pretraining.json"
@@ -58,6 +61,12 @@ class Pretrained:
     held_out: HeldOut
     probe: Estimate | None
     identity: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What the figures were measured on."""
+        what = "tokens" if self.held_out.causal else "masked tokens"
+        return f"{self.held_out.tokens:,} {what} in {self.held_out.sequences:,} sequences of held-out texts"
 
     def headline(self) -> list[tuple[str, Estimate]]:
         """The figures by name, with their intervals."""
@@ -100,7 +109,8 @@ def pretrain(
             ``AutoModelForCausalLM`` and ``generate``.
         settings: of the run.
         progress: listens to the run.
-        resume: go on with an unfinished run that was started with the same texts and settings, if there is one.
+        resume: go on with an unfinished run that was started with the same texts and settings, if there is one, or
+            leave a finished one as it is.
         overwrite: replace an encoder at ``out``, and forget an unfinished run.
         downstream: the task that the encoder is for.
 
@@ -109,23 +119,47 @@ def pretrain(
         DataError, CheckpointError, DestinationError: the texts, the base or the target cannot be used.
         TrainingError: an unfinished run is in the way, or differs from what is asked; a loss is not finite.
         Interrupted: a signal asked to stop; the state to resume from is on disk.
+        AlreadyFinished: ``resume``, and the encoder is there, of a run with the same texts and settings.
     """
-    output = Output(out, WHAT, REPORT)
-    if current().leads:
+    output, before = Output(out, WHAT, REPORT), run_before(out, resume=resume, overwrite=overwrite)
+    if current().leads and before is None:
         output.check(overwrite=overwrite)
-    with claimed(out, f"the {WHAT}", settings, progress, resume=resume, overwrite=overwrite) as session:
+    with claimed(out, f"the {WHAT}", settings, progress, resume=resume, overwrite=overwrite, before=before) as session:
+        check_texts(texts, "pretrain")
+        identity = _identity(texts, settings, downstream)
+        if before is not None:
+            _end_as_finished(session, before, identity)
         prepared = prepare(texts, out, settings, session.progress, downstream, session.ranks)
         pretrained = _fit(session, prepared, settings, downstream)
-        session.ranks.in_turn(partial(_write, session, output, prepared.network, pretrained))
+        record = run_record(identity, pretrained.title, pretrained.headline(), {})
+        session.ranks.in_turn(partial(_write, session, output, prepared.network, pretrained, record))
     return pretrained
 
 
-def _write(session: Session, output: Output, network: Network, pretrained: Pretrained) -> None:
+def _identity(texts: Sequence[str], settings: PretrainSettings, downstream: Downstream) -> dict[str, Any]:
+    """What a run is before its texts are tokens, which takes long."""
+    return {
+        "texts": [sha256(Path(one)) for one in texts],
+        "tokenizer": open_tokenizer(settings).fingerprint,
+        **settings.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
+        **downstream.identity,
+    }
+
+
+def _end_as_finished(session: Session, before: Mapping[str, Any], identity: Mapping[str, Any]) -> NoReturn:
+    check_same_run(session.out, f"a {WHAT}", before["identity"], identity)
+    session.ranks.dismiss()
+    discard_state(tokens_directory(session.out))
+    record = json.loads((session.out / REPORT).read_text(encoding="utf-8"))
+    session.end_with(Finished(session.out, before["title"], figures_of(before), record))
+
+
+def _write(session: Session, output: Output, network: Network, pretrained: Pretrained, record: str) -> None:
     """By the leader."""
     if not session.ranks.leads:
         return
     try:
-        output.write(lambda staging: _fill(staging, network), pretrained.to_json())
+        output.write(lambda staging: _fill(staging, network, record), pretrained.to_json())
     except DestinationError as error:
         raise DestinationError(f"{error}; the trained weights are kept: run the same command with --resume") from error
     discard_state(tokens_directory(session.out))
@@ -161,8 +195,9 @@ def _fit(session: Session, prepared: Prepared, settings: PretrainSettings, downs
     return Pretrained(session.out, prepared.network, expected, start, history, held_out, probe, downstream.identity)
 
 
-def _fill(staging: Path, network: Network) -> None:
+def _fill(staging: Path, network: Network, record: str) -> None:
     """The checkpoint and its tokenizer, with the dropout that fine-tuning takes."""
     network.model.encoder.config = network.config
     save_masked(staging, network.model.cpu())
     network.tokenizer.save(staging, max_tokens=network.config.max_tokens)
+    (staging / RUN).write_text(record, encoding="utf-8")
