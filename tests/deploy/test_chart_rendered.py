@@ -293,6 +293,24 @@ def test_a_canary_joins_the_service_of_the_stable_release(chart: Path) -> None:
             "with settings.auth.issuers or settingsSecret, or auth.exposeAnonymous=true",
         ),
         (
+            {"service": {"type": "LoadBalancer"}},
+            "service.type is LoadBalancer, which would expose the model without authentication: set "
+            "auth.anonymous=false with settings.auth.issuers or settingsSecret, or auth.exposeAnonymous=true",
+        ),
+        (
+            {"settings": {"edge": {"allowed_hosts": ["models.example.com"]}}},
+            "settings.edge.allowed_hosts would refuse helm test, which asks reviews: leave it out, because an "
+            "Ingress or HTTPRoute routes by host name",
+        ),
+        (
+            {
+                "settings": {"edge": {"allowed_hosts": ["models.example.com", "reviews"]}},
+                "monitoring": {"serviceMonitor": {"enabled": True}},
+            },
+            "settings.edge.allowed_hosts would refuse Prometheus, which asks the pods by their addresses: leave it "
+            "out, because an Ingress or HTTPRoute routes by host name",
+        ),
+        (
             {"ingress": {"enabled": True}, "auth": {"exposeAnonymous": True}},
             "ingress.enabled needs ingress.host: set the name that clients use",
         ),
@@ -372,6 +390,37 @@ def test_manifests_for_kustomize_are_the_same_objects(
         render(chart, "reviews", "shop")
 
 
+def test_a_canary_admits_the_test_of_the_stable_release_whose_requests_it_gets(chart: Path) -> None:
+    """Some of its requests reach pods of the canary, whose policy may admit nobody else of the namespace."""
+    outside = ("--set-json", 'networkPolicy.from=[{"namespaceSelector": {}}]')
+    tests = of_kind(rendered(chart, *PINNED), "Pod")["metadata"]["labels"]
+    done = helm("template", "next", chart, "--namespace", "shop", *case(chart, "canary"), *outside)
+    policy = next(
+        one
+        for one in yaml.safe_load_all(done.stdout)
+        if one and one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "next-reviews"
+    )
+    admitted = [
+        one["podSelector"]["matchLabels"] for one in policy["spec"]["ingress"][0]["from"] if "podSelector" in one
+    ]
+    assert [one.items() <= tests.items() for one in admitted] == [True]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whoever_is_to_reach_the_pods_of_a_case_is_admitted(chart: Path, name: str) -> None:
+    """A proxy and Prometheus run in namespaces of their own."""
+    objects = rendered(chart, *case(chart, name))
+    kinds = {one["kind"] for one in objects}
+    policy = next(one for one in objects if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "reviews")
+    namespaces = [
+        one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for one in policy["spec"]["ingress"][0]["from"]
+        if "namespaceSelector" in one
+    ]
+    needed = [("Ingress", "ingress-nginx"), ("HTTPRoute", "gateways"), ("ServiceMonitor", "monitoring")]
+    assert namespaces == [namespace for kind, namespace in needed if kind in kinds]
+
+
 def test_the_notes_say_what_to_do_next(chart: Path) -> None:
     def notes(*arguments: str) -> str:
         done = helm("install", "reviews", chart, "--namespace", "shop", "--dry-run=client", *arguments)
@@ -392,6 +441,14 @@ def test_the_notes_say_what_to_do_next(chart: Path) -> None:
         *case(chart, "canary"), "--set", "nameOverride=x"
     )
     assert "models promote reviews:4 --canary --verdict /dev/stdin <verdict.json" in notes(*case(chart, "registry"))
+    assert "content-type: application/json' -d '" in plain
+    assert "-H 'authorization: Bearer KEY' -d '" in notes(*case(chart, "ingress"))
+    closed = "so nothing outside reaches the model unless its proxy runs here: name the proxy in networkPolicy.from."
+    assert closed not in notes(*case(chart, "ingress"))
+    assert closed in notes(*case(chart, "ingress"), "--set-json", "networkPolicy.from=[]")
+    unread = "otherwise name it in networkPolicy.metricsFrom."
+    assert unread not in notes(*case(chart, "keda"))
+    assert unread in notes(*case(chart, "keda"), "--set-json", "networkPolicy.metricsFrom=[]")
     assert "helm test is left out because it has no key" in notes(*case(chart, "gateway"))
     assert "https://models.example.com" in notes(*case(chart, "ingress"))
     assert "at 4 requests in flight or 0.1 s of queue" in notes(*case(chart, "keda"))

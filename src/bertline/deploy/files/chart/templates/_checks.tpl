@@ -57,8 +57,16 @@
 {{- if and (or .Values.ingress.enabled .Values.httpRoute.enabled) (not .Values.auth.exposeAnonymous) -}}
 {{- fail "an Ingress or HTTPRoute would expose the model without authentication: set auth.anonymous=false with settings.auth.issuers or settingsSecret, or auth.exposeAnonymous=true" -}}
 {{- end -}}
+{{- if and (ne .Values.service.type "ClusterIP") (not .Values.auth.exposeAnonymous) -}}
+{{- fail (printf "service.type is %s, which would expose the model without authentication: set auth.anonymous=false with settings.auth.issuers or settingsSecret, or auth.exposeAnonymous=true" .Values.service.type) -}}
+{{- end -}}
 {{- else if not (or $auth.issuers .Values.settingsSecret) -}}
 {{- fail "auth.anonymous is false, but no credentials would be accepted: set settings.auth.issuers, or settingsSecret with [auth] database" -}}
+{{- end -}}
+{{- $edge := .Values.settings.edge | default dict -}}
+{{- $tested := and (or .Values.auth.anonymous .Values.test.keySecret.name) (not (has (include "bertline.fullname" .) ($edge.allowed_hosts | default list))) -}}
+{{- if and $edge.allowed_hosts (or $tested .Values.monitoring.serviceMonitor.enabled) -}}
+{{- fail (printf "settings.edge.allowed_hosts would refuse %s: leave it out, because an Ingress or HTTPRoute routes by host name" (ternary (printf "helm test, which asks %s" (include "bertline.fullname" .)) "Prometheus, which asks the pods by their addresses" $tested)) -}}
 {{- end -}}
 {{- if and .Values.externalSecret.enabled (not (and .Values.settingsSecret .Values.externalSecret.store.name .Values.externalSecret.remoteKey)) -}}
 {{- fail "externalSecret.enabled needs settingsSecret (the Secret to make), externalSecret.store.name and externalSecret.remoteKey: set the missing ones" -}}
