@@ -22,7 +22,8 @@ _PLACES = {
     "gitlab/.gitlab-ci.yml": ".gitlab-ci.yml",
     "jenkins/Jenkinsfile": "Jenkinsfile",
 }
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
+_NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?")  # those that ``chart_name`` keeps as they are
+_GITHUB = "ghcr.io"  # takes the token of a job
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise UsageError(f"--name {self.name!r} is not possible: give lower-case letters, digits and hyphens")
+            raise UsageError(
+                f"--name {self.name!r} is not possible: give at most 40 lower-case letters, digits and single "
+                "hyphens, a letter first"
+            )
         if not self.bounds:
             raise UsageError("there is no bound for the model: give one, such as --minimum accuracy=0.82")
 
@@ -66,6 +70,7 @@ class Pipeline:
             "image": f"{self.registry}/{self.name}",
             "charts": f"oci://{self.registry}/charts",
             "text": f"a text for {self.name}",
+            **self._credentials(),
         }
         texts = templates.read("pipeline")
         kept = {
@@ -74,6 +79,14 @@ class Pipeline:
             if path.startswith((f"{self.system}/", "deploy/"))
         }
         return {**kept, "deploy/requirements.txt": f"bertline[train,serve]=={__version__}\n"}
+
+    def _credentials(self) -> dict[str, str]:
+        """Of GitHub's jobs for the registry: their own token, or secrets, which may be missing."""
+        own = self.registry.partition("/")[0] == _GITHUB
+        user, password = (
+            ("github.actor", "github.token") if own else ("secrets.REGISTRY_USER", "secrets.REGISTRY_PASSWORD")
+        )
+        return {"registry_user": f"${{{{ {user} }}}}", "registry_password": f"${{{{ {password} }}}}"}
 
 
 def write_pipeline(pipeline: Pipeline, directory: Path, *, overwrite: bool = False) -> list[Path]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +18,8 @@ from bertline.cli.main import application
 from bertline.deploy.pipeline import Pipeline, System, write_pipeline
 from bertline.errors import UsageError
 from bertline.evaluation.bounds import Bound
+from bertline.registry.fetch.oci_credentials import basic_credentials
+from tests.unit.deploy.charts import values_of, written
 
 BOUNDS = (Bound("accuracy", 0.82, least=True), Bound("ece", 0.05, least=False))
 OWN = {"github": ".github/workflows/model.yml", "gitlab": ".gitlab-ci.yml", "jenkins": "Jenkinsfile"}
@@ -29,7 +35,7 @@ def test_each_system_has_its_own_file_and_the_same_steps(system: System, tmp_pat
     files = {path.relative_to(tmp_path).as_posix() for path in write_pipeline(pipeline(system), tmp_path)}
     assert {path for path in files if not path.startswith("deploy/")} == {OWN[system]}
     text = (tmp_path / OWN[system]).read_text()
-    steps = ("check", "train", "evaluate", "gate", "publish", "deploy dev", "verify dev", "deploy production")
+    steps = ("login", "check", "train", "evaluate", "gate", "publish", "deploy dev", "verify dev", "deploy production")
     places = [text.index(f"deploy/steps.sh {step}") for step in (*steps, "verify production")]
     assert places == sorted(places)
     assert "@{" not in "".join((tmp_path / path).read_text() for path in files)
@@ -38,10 +44,10 @@ def test_each_system_has_its_own_file_and_the_same_steps(system: System, tmp_pat
 def test_scripts_are_executable_and_bounds_are_flags(tmp_path: Path) -> None:
     write_pipeline(pipeline(), tmp_path)
     scripts = [tmp_path / "deploy" / "steps.sh", *(tmp_path / "deploy" / "hooks").iterdir()]
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     for one in scripts:
         assert os.access(one, os.X_OK)
-        if one.name == "comment":
+        if one.name in ("comment", "login"):
             compile(one.read_text(encoding="utf-8"), one.name, "exec")
         else:
             subprocess.run(["sh", "-n", str(one)], check=True)
@@ -72,7 +78,7 @@ def test_steps_explain_themselves(tmp_path: Path) -> None:
     write_pipeline(pipeline(), tmp_path)
     done = subprocess.run([tmp_path / "deploy" / "steps.sh"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.count("deploy/steps.sh ") == 8
+    assert done.stderr.count("deploy/steps.sh ") == 9
     environment = subprocess.run(
         [tmp_path / "deploy" / "steps.sh", "deploy", "test"], capture_output=True, text=True, check=False
     )
@@ -110,10 +116,115 @@ def test_the_command_says_what_comes_next(tmp_path: Path) -> None:
     assert done.stderr == f"Next: {tmp_path / 'deploy' / 'settings.sh'}, then deploy/steps.sh check\n"
 
 
+def hook(folder: Path, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A hook of the pipeline in ``folder``, with the programs in ``folder/bin`` alone."""
+    write_pipeline(pipeline(), folder, overwrite=True)
+    (folder / "bin").mkdir(exist_ok=True)
+    python = Path(sys.executable).parent
+    environment = {"PATH": f"{folder / 'bin'}:{python}", "HOME": str(folder / "home"), **environment}
+    command = [folder / "deploy" / "hooks" / name, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def program(folder: Path, name: str) -> Path:
+    """A program that writes its arguments and its input to a file."""
+    (folder / "bin").mkdir(exist_ok=True)
+    path = folder / "bin" / name
+    path.write_text(f'#!/bin/sh\necho "$@" >{folder / name}.txt\n/bin/cat >>{folder / name}.txt\n')
+    path.chmod(0o755)
+    return folder / f"{name}.txt"
+
+
+PASSWORD = {"REGISTRY_USER": "me", "REGISTRY_PASSWORD": "s3cret"}
+IMAGE = "registry.example.com:5000/team/mails"
+
+
+def test_a_job_without_a_password_is_not_signed_in(tmp_path: Path) -> None:
+    other = {"CI_REGISTRY": "registry.gitlab.com", "CI_REGISTRY_USER": "ci", "CI_REGISTRY_PASSWORD": "token"}
+    for environment in ({}, other, {"REGISTRY_USER": "", "REGISTRY_PASSWORD": ""}):
+        done = hook(tmp_path, "login", IMAGE, **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("deploy/hooks/login: no password for registry.example.com:5000, so this job is n")
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_password_reaches_docker_by_its_standard_input(tmp_path: Path) -> None:
+    asked = program(tmp_path, "docker")
+    done = hook(tmp_path, "login", IMAGE, **PASSWORD)
+    assert done.returncode == 0, done.stderr
+    assert asked.read_text() == "login --username me --password-stdin registry.example.com:5000\ns3cret"
+
+
+def test_without_docker_the_password_is_where_bertline_and_other_clients_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "home" / ".docker" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"auths": {"other.example.com": {"auth": "b3RoZXI6b3RoZXI="}}, "proxies": {}}))
+    config.chmod(0o600)
+    own = {"CI_REGISTRY": "registry.example.com:5000", "CI_REGISTRY_USER": "ci", "CI_REGISTRY_PASSWORD": "token"}
+    assert hook(tmp_path, "login", IMAGE, **own).returncode == 0
+    kept = json.loads(config.read_text())
+    assert kept["auths"].keys() == {"other.example.com", "registry.example.com:5000"}
+    assert kept["proxies"] == {}
+    assert config.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("DOCKER_CONFIG", str(config.parent))
+    assert basic_credentials("registry.example.com:5000") == b64encode(b"ci:token").decode()
+
+
+def test_a_release_has_the_values_of_its_environment(tmp_path: Path) -> None:
+    asked = program(tmp_path, "helm")
+    release = ("release", "production", "mails", "0.0.0-g1")
+    assert hook(tmp_path, *release).returncode == 0
+    command = "upgrade --install mails oci://registry.example.com/team/charts/mails --version 0.0.0-g1 --namespace "
+    flags = "production --create-namespace --wait --rollback-on-failure"
+    assert asked.read_text() == f"{command}{flags} --values deploy/values/production.yaml\n"
+
+
+@pytest.mark.parametrize("environment", ["dev", "production"])
+def test_the_example_in_an_environments_values_fits_the_chart(environment: str) -> None:
+    text = pipeline().files()[f"deploy/values/{environment}.yaml"]
+    assert yaml.safe_load(text) is None
+    example = yaml.safe_load("\n".join(line[2:] for line in text.splitlines()[3:]))
+    values = values_of(written())
+
+    def known(given: Any, there: Any) -> bool:
+        if not (isinstance(given, dict) and isinstance(there, dict)):
+            return True
+        return all(name in there and known(one, there[name]) for name, one in given.items())
+
+    assert example["ingress"]["host"] in text
+    assert known(example, values)
+
+
+@pytest.mark.parametrize(
+    ("registry", "user", "password"),
+    [
+        ("ghcr.io/shop", "${{ github.actor }}", "${{ github.token }}"),
+        ("registry.example.com/shop", "${{ secrets.REGISTRY_USER }}", "${{ secrets.REGISTRY_PASSWORD }}"),
+    ],
+)
+def test_each_job_that_reaches_the_registry_signs_in_first(registry: str, user: str, password: str) -> None:
+    jobs = yaml.safe_load(pipeline(registry=registry).files()[OWN["github"]])["jobs"]
+    for name in ("model", "dev", "production"):
+        commands = [step.get("run", "") for step in jobs[name]["steps"]]
+        place = commands.index("deploy/steps.sh login")
+        assert jobs[name]["steps"][place]["env"] == {"REGISTRY_USER": user, "REGISTRY_PASSWORD": password}
+        others = [i for i, one in enumerate(commands) if one.startswith("deploy/steps.sh")]
+        assert place == others[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "My mails"}, "--name 'My mails' is not possible: give lower-case letters, digits and hyphens"),
+        *(
+            (
+                {"name": one},
+                f"--name '{one}' is not possible: give at most 40 lower-case letters, digits and single "
+                "hyphens, a letter first",
+            )
+            for one in ("My mails", "2026-mails", "ma--ils", "mails-", "m" * 41)
+        ),
         ({"bounds": ()}, "there is no bound for the model: give one, such as --minimum accuracy=0.82"),
     ],
 )

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The steps of the pipeline, the same ones on a laptop and in every CI system:
 #
+#   deploy/steps.sh login                 signs in to the registry, where a password is given
 #   deploy/steps.sh check                 the data, the model, the settings
 #   deploy/steps.sh train                 a bundle in build/NAME
 #   deploy/steps.sh evaluate              its figures and its report
@@ -44,6 +45,9 @@ fetch_champion() {
 }
 
 case ${1:-} in
+login)
+    deploy/hooks/login "$IMAGE"
+    ;;
 check)
     # shellcheck disable=SC2086 # several flags
     bertline train "$DATA" --out "$bundle" --check $TRAIN_FLAGS
@@ -90,7 +94,7 @@ verify)
     fi
     ;;
 *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
