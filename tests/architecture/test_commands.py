@@ -24,6 +24,7 @@ def test_a_verb_has_a_summary_and_every_flag_has_help(words: str) -> None:
     assert verb.help
     silent = [one.name for one in verb.params if not getattr(one, "help", None) and one.name != "help"]
     assert not silent
+    assert not [one.name for one in verb.params if "Undefined" in str(getattr(one, "help", ""))]
 
 
 @pytest.mark.parametrize("words", VERBS)

@@ -21,6 +21,9 @@ PLACE = ROOT / "build" / "tools" / "pipelines"
 ACTIONS = {
     "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd": "checkout",
     "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405": "python",
+    "azure/setup-helm@dda3372f752e03dde6b3237bc9431cdc2f7a02a2": "helm",
+    "aquasecurity/setup-trivy@3fb12ec12f41e471780db15c232d5dd185dcb514": "trivy",
+    "sigstore/cosign-installer@faadad0cce49287aee09b3a48701e75088a2c6ad": "cosign",
 }
 NOTHING = "name: nothing\nruns: { using: composite, steps: [{ run: 'true', shell: sh }] }\n"
 Ran = subprocess.CompletedProcess[str]
@@ -41,7 +44,7 @@ def run(one: Project, command: list[str]) -> Ran:
 
 
 def github(one: Project) -> Ran:
-    """A push to main; the two actions are there already, as on a runner that has checked out and has a Python."""
+    """A push to main; the actions are there already, as on a runner that has checked out and has the tools."""
     actions = []
     for name, folder in ACTIONS.items():
         place = one.place / folder

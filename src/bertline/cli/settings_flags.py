@@ -94,8 +94,12 @@ def _flag_type(annotation: Any) -> Any:
 
 
 def _help(field: FieldInfo, name: str) -> str:
-    text, default = field.description or name, _shown(field.get_default(call_default_factory=True))
-    return f"{text[:1].upper()}{text[1:]}.{f' Default: {default}.' if default else ''}"
+    text = field.description or name
+    sentence = f"{text[:1].upper()}{text[1:]}."
+    if field.is_required():
+        return f"{sentence} Required."
+    default = _shown(field.get_default(call_default_factory=True))
+    return f"{sentence}{f' Default: {default}.' if default else ''}"
 
 
 def _shown(default: Any) -> str:
