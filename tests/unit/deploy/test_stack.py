@@ -59,6 +59,20 @@ def test_podman_runs_the_services_of_the_compose_file(tmp_path: Path) -> None:
         assert flag in script
 
 
+def test_without_its_database_no_replica_is_started(tmp_path: Path) -> None:
+    write_stack(Stack("mails", "localhost/mails:1"), tmp_path)
+    podman, log = tmp_path / "bin" / "podman", tmp_path / "log"
+    podman.parent.mkdir()
+    podman.write_text(f'#!/bin/sh\necho "$@" >>{log}\n[ "$1" != run ]\n')
+    podman.chmod(0o755)
+    environment = {"PATH": f"{podman.parent}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", tmp_path / "podman.sh", "start"], env=environment, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert [
+        line.split("--name ")[1].split()[0] for line in log.read_text().splitlines() if "run" in line.split()[0]
+    ] == ["mails-postgres"]
+
+
 def test_the_script_of_podman_says_how_it_is_used(tmp_path: Path) -> None:
     write_stack(Stack("mails", "localhost/mails:1"), tmp_path)
     done = subprocess.run(["sh", str(tmp_path / "podman.sh")], capture_output=True, text=True, check=False)

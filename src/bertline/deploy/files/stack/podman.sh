@@ -125,7 +125,7 @@ start)
         for one in "$@"; do start "$one"; done
         for one in "$@"; do ready "$one"; done
     else
-        for one in postgres redis; do start $one && ready $one; done
+        for one in postgres redis; do start $one; ready $one; done
         for one in @{each}; do start "$one"; done
         for one in @{each}; do ready "$one"; done
         for one in gateway prometheus; do start $one; done
