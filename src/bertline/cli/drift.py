@@ -46,7 +46,9 @@ def drift(
     model: Model = None,
     since: Since = None,
     report: Annotated[Path | None, typer.Option(help="Directory to write drift.html and drift.json to.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if drift was found.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if drift or a drop of accuracy was found.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON, without texts.")] = False,
 ) -> None:
     """Compare new texts with the rows that the bundle was measured on.
@@ -56,8 +58,8 @@ def drift(
     comparisons (--level). A changed share of labels is told apart from changed texts, and accuracy is estimated without
     labels.
 
-    With --labelled, accuracy is followed from row to row. The test for a drop raises a false alarm in 1 % of streams of
-    10,000 labels.
+    With --labelled, accuracy is followed from row to row, and of a store always by the feedback on this version's
+    predictions, in their order. The test for a drop raises a false alarm in 1 % of streams of 10,000 labels.
     """
     from bertline.cli.predict_screen import note
     from bertline.cli.report_place import WHAT, report_place

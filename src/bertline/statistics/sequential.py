@@ -70,6 +70,19 @@ def accuracy_drop(right: Right, baseline: float, *, drop: float = DROP) -> Accur
     return AccuracyDrop(baseline, accuracy, len(right), alarm, since, float(right[since:].mean()))
 
 
+def cautious_baseline(right: Right) -> float:
+    """The accuracy of a reference less its standard error, lest a lucky reference raise alarms.
+
+    Args:
+        right: whether each answer to the reference was right; at least one.
+
+    >>> round(cautious_baseline(np.array([True] * 9 + [False])), 3)
+    0.805
+    """
+    accuracy = float(right.mean())
+    return accuracy - float(np.sqrt(accuracy * (1 - accuracy) / len(right)))
+
+
 @cache
 def threshold(error: float, drop: float, seed: int = 0) -> float:
     """What the statistic exceeds within ``HORIZON`` labels in ``LEVEL`` of simulated streams of this error rate."""

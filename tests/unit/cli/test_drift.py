@@ -12,6 +12,8 @@ from bertline.bundle import load
 from bertline.cli.main import main
 from bertline.inference import load_predictor
 from bertline.lifecycle.predictions.checks import latest_checks
+from bertline.lifecycle.predictions.feedback import receive
+from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.store import open_store
 from bertline.tasks import task
 from bertline.testing.tiny import random_texts, write_tiny_bundle
@@ -107,3 +109,33 @@ def test_answers_of_a_store_are_checked_and_the_check_is_kept(
     assert (check.model, check.texts, check.kind != "none") == ("reviews", 40, True)
     assert check.p_values.keys() == {"answers", "properties"}
     assert check.level == 0.2
+
+
+def test_a_drop_of_accuracy_by_the_feedback_of_a_store(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, manifest = load_predictor(bundle), load(bundle).manifest
+    texts = random_texts(80, seed=7)
+    recorded = [task("classify").feedback.recorded(manifest.task, one) for one in predictor.predict(texts)]
+    with store_in(tmp_path) as store:
+        keep(store, recorded, digest=manifest.checksum, spec=manifest.task, texts=texts)
+        wrong = {"negative": "neutral", "neutral": "positive", "positive": "negative"}
+        receive(store, [Feedback(f"r{n}", wrong[one["label"]]) for n, one in enumerate(recorded)])
+    url = f"sqlite:///{tmp_path / 'predictions.db'}"
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*flags: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["bertline", "drift", str(bundle), "--predictions-url", url, *flags])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    assert run("--check") == 1
+    shown = capsys.readouterr()
+    assert "Accuracy on 80 labels: 0.0\u202f%; 71.0\u202f% was expected." in shown.out
+    assert "Accuracy dropped: since about label 1 it is 0.0\u202f%, which could be told after" in shown.out
+    assert "error: predictions of reviews: Accuracy dropped: since about label 1" in shown.err
+    assert "note: the test of accuracy takes feedback for a random sample" in shown.err
+    assert run("--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["drift"], found["labelled"]["labels"], found["labelled"]["since"]) == ("none", 80, 0)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bertline.bundle import load
 from bertline.bundle.reference import read_token_counts
 from bertline.data.corpus import inputs_of
@@ -23,11 +21,12 @@ from bertline.lifecycle.drift.compare import compare
 from bertline.lifecycle.drift.found import Drift
 from bertline.lifecycle.drift.known import Known
 from bertline.lifecycle.drift.language import identifies
+from bertline.lifecycle.drift.live_accuracy import NoTestRows, live_accuracy
 from bertline.lifecycle.drift.recorded import recorded_window
 from bertline.lifecycle.drift.reference import Reference, chosen
 from bertline.lifecycle.drift.settings import DriftSettings
 from bertline.lifecycle.drift.window import LEAST_ROWS, Window, observe
-from bertline.statistics.sequential import AccuracyDrop, accuracy_drop
+from bertline.statistics.sequential import AccuracyDrop, accuracy_drop, cautious_baseline
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input
@@ -87,7 +86,7 @@ def drift_of_store(
     """Compare the texts that clients sent with the rows that the bundle was measured on.
 
     Where texts were not kept, the bundle's own answers, the lengths of their texts and the embeddings of a sample are
-    compared.
+    compared. Feedback on the bundle's own answers is tested for a drop of accuracy.
 
     Args:
         bundle: the directory.
@@ -98,17 +97,26 @@ def drift_of_store(
 
     Raises:
         BundleError: as ``drift_of_table``.
-        DataError: the store has too few texts and answers.
-        SettingsError: labels are wanted: the store's feedback is exported first.
+        DataError: the store has too few texts and answers, or no feedback that ``settings.labelled`` asks for.
         PredictionStoreError: the store cannot be read.
     """
+    try:
+        live = live_accuracy(bundle, store, model, settings, span)
+    except NoTestRows as error:
+        if settings.labelled:
+            raise
+        live, notes = None, [f"feedback is not tested for a drop of accuracy: {error}"]
+    else:
+        notes = [] if live is None else live.notes()
+    unlabelled = settings.model_copy(update={"labelled": False})  # the labels are not beside the texts
+    found = _of_predictions(bundle, store, model, unlabelled, span)
+    drift = replace(found.drift, labelled=None if live is None else live.drop)
+    return replace(found, drift=drift, notes=(*found.notes, *notes))
+
+
+def _of_predictions(bundle: Path, store: Database, model: str, settings: DriftSettings, span: Span) -> TableDrift:
     from bertline.lifecycle.predictions.kept import kept_texts
 
-    if settings.labelled:
-        raise SettingsError(
-            "labelled is set, but predictions have no labels: write those with feedback to a table with bertline "
-            "feedback export, and give that"
-        )
     source = f"predictions of {model}"
     kept, without, redacted = kept_texts(store, model, span, most=settings.rows, seed=settings.seed)
     if without and len(kept) < LEAST_ROWS:
@@ -234,8 +242,6 @@ def _dropped(
 ) -> AccuracyDrop:
     """Whether accuracy dropped in the order of the rows.
 
-    What is expected is the accuracy of the reference less its standard error, lest a lucky reference raise alarms.
-
     Raises:
         BundleError: no reference row is a test row.
     """
@@ -243,9 +249,8 @@ def _dropped(
     if not labels:
         raise BundleError(f"{bundle} carries no test rows (reference/test.jsonl) whose accuracy could be expected")
     known = Known.of(before, after, labels, spec.labels)
-    expected = known.right_before(len(labels)).mean()
-    error = float(np.sqrt(expected * (1 - expected) / len(labels)))
-    return accuracy_drop(known.right_after([str(one) for one in truth]), float(expected) - error)
+    expected = cautious_baseline(known.right_before(len(labels)))
+    return accuracy_drop(known.right_after([str(one) for one in truth]), expected)
 
 
 def _whole(one: Input) -> str:

@@ -16,6 +16,7 @@ class DriftSettings(LabelledTableSettings):
     )
     labelled: bool = Field(
         False,
-        description="the table has labels, and its rows are in the order of time: look for a drop of accuracy",
+        description="look for a drop of accuracy: the table has labels, and its rows are in the order of time; of a "
+        "store, there must be feedback on this version",
     )
     seed: int = Field(0, ge=0, description="of the choice of texts and of the permutations")

@@ -107,8 +107,8 @@ def labelled_words(drift: Drift) -> Iterator[str]:
         yield "No drop of accuracy was found."
         return
     yield (
-        f"Accuracy dropped: since about row {found.since + 1:,} it is {percent(found.after)}, which could be told "
-        f"after {found.alarm:,} rows."
+        f"Accuracy dropped: since about label {found.since + 1:,} it is {percent(found.after)}, which could be told "
+        f"after {found.alarm:,} labels."
     )
 
 

@@ -15,6 +15,7 @@ from bertline.errors import BertlineError
 # Why a prediction is worth a label: the one it has looks wrong; a shadow answered otherwise; its text is unlike those
 # that the model was measured on; the model was not sure; another person has labelled it, and the two can be compared.
 Why = Literal["label error", "disagreement", "foreign", "unsure", "second opinion"]
+REVIEW = "review"  # source of feedback on texts that were chosen because their answers may be wrong
 ANSWER, SHADOW = "answer", "shadow"  # roles of a prediction: it was the answer to its client, or only for comparison
 
 

@@ -99,7 +99,11 @@ class DriftSource:
                 found = drift_of_store(champion, store, self.model, self._reading(), (end - length, end))
         except DataError as error:  # too few predictions in the window
             return Finding(None, False, 1.0, f"{name}: {error}")
-        finding = _finding(evidence, name, found.drift.to_json(texts=False))
+        content = {
+            **found.drift.to_json(texts=False),
+            "labelled": None,
+        }  # --accuracy looks at all labels, late ones too
+        finding = _finding(evidence, name, content)
         return replace(finding, check=found.check(self.model))
 
     def record(self, check: DriftCheck) -> None:

@@ -11,6 +11,7 @@ from bertline.tasks.classify.spec import Spec
 from bertline.tasks.feedback import DIGITS, FeedbackFault, Json, name_in, number_in
 
 BY_CHARACTERS = False  # a correct answer is the same for a text with redacted parts
+AS_TESTED = True  # a served text is as easy or hard to get right as a test row
 MOST_LABELS = 200  # whose probabilities are kept, the most probable ones
 
 

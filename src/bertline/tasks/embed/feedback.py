@@ -10,6 +10,7 @@ from bertline.tasks.embed.spec import Spec
 from bertline.tasks.feedback import LONGEST_NAME, FeedbackFault, Json
 
 BY_CHARACTERS = False  # a correct answer is the same for a text with redacted parts
+AS_TESTED = False  # there is no right answer
 
 
 def recorded(spec: Spec, answer: Answer) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from bertline.tasks.fill.answer import Answer
 from bertline.tasks.fill.spec import Spec
 
 BY_CHARACTERS = True  # a correct answer names characters of the text, which must therefore be whole
+AS_TESTED = False  # there are no test rows
 WORDS = 5  # that are kept for each [MASK]
 
 

@@ -9,6 +9,7 @@ from bertline.tasks.rank.answer import Score
 from bertline.tasks.rank.spec import Spec
 
 BY_CHARACTERS = False  # a correct answer is the same for a text with redacted parts
+AS_TESTED = False  # the candidates of a test row are not those that are served
 
 
 def recorded(spec: Spec, answer: Score) -> dict[str, Json]:

@@ -11,6 +11,7 @@ from bertline.tasks.tag.answer import Answer
 from bertline.tasks.tag.spec import Spec
 
 BY_CHARACTERS = True  # a correct answer names characters of the text, which must therefore be whole
+AS_TESTED = True  # a served text is as easy or hard to get right as a test row
 
 
 def recorded(spec: Spec, answer: Answer) -> dict[str, Json]:

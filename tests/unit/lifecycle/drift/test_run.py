@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bertline.bundle import load
-from bertline.errors import BundleError, DataError, SettingsError
+from bertline.errors import BundleError, DataError
 from bertline.inference import load_predictor
 from bertline.inference.predictor import means
 from bertline.lifecycle.drift import language
@@ -133,8 +133,6 @@ def test_texts_of_a_store_are_compared_as_those_of_a_table(bundle: Path, tmp_pat
         )
         with pytest.raises(DataError, match="predictions of other has 0 texts: give at least 20"):
             drift_of_store(bundle, store, "other", DriftSettings())
-        with pytest.raises(SettingsError, match="predictions have no labels: write those with feedback to a table"):
-            drift_of_store(bundle, store, "reviews", DriftSettings(labelled=True))
 
 
 def answered(bundle: Path, texts: list[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse
 
 from bertline.bundle.store import VERSION_DIGITS
 from bertline.errors import DataError
-from bertline.lifecycle.predictions.records import Why
+from bertline.lifecycle.predictions.records import REVIEW, Why
 from bertline.service.exchange import current
 from bertline.service.listeners.predictions import client_of
 from bertline.service.problems import OWN
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from bertline.lifecycle.predictions.labelling import Person
     from bertline.lifecycle.predictions.review import Candidate
 
-SOURCE = "review"  # of feedback that is given on these texts
 MOST_TEXTS = 50  # of a call
 MOST_SAMPLED = 1_000
 MORE = 100  # labels, whose gain is told
@@ -188,7 +187,7 @@ async def hand_out(payload: ReviewRequest, serving: ServingNow, desk: DeskNow) -
     """
     name = serving.models.current(payload.model).name
     found = await desk.hand_out(name, _person(payload), payload.limit, payload.holding)
-    return ReviewResponse(source=SOURCE, texts=[_text(one) for one in found])
+    return ReviewResponse(source=REVIEW, texts=[_text(one) for one in found])
 
 
 @router.post("/skip", summary="Skip a text", responses=OWN.answers(*BODY_ERRORS), dependencies=[AsJson])
