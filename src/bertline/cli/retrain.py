@@ -52,10 +52,10 @@ def retrain(
 ) -> None:
     """Train a model again if a run is due, judge it by the gate, and make it the challenger.
 
-    A run is due by schedule (--every), new labels (--labels), drift (--drift) or --now, but not while it cools down. It
-    takes a snapshot of the rows, checks them, trains with the champion's settings, builds engines as the champion's,
-    lets the gate compare both, adds the challenger to the registry and lets servers compute with it in the shadow.
-    The champion stays in use: models promote changes that.
+    A run is due by schedule (--every), new labels (--labels), drift (--drift), fallen accuracy (--accuracy) or --now,
+    but not while it cools down. It takes a snapshot of the rows, checks them, trains with the champion's settings,
+    builds engines as the champion's, lets the gate compare both, adds the challenger to the registry and lets servers
+    compute with it in the shadow. The champion stays in use: models promote changes that.
 
     An interrupted run goes on where it was. Exit code 0: a challenger, or nothing was due; 1: the gate did not say yes,
     or a step failed; 130: interrupted.

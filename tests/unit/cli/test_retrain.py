@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bertline.bundle import load
 from bertline.cli.main import main
+from bertline.lifecycle.predictions.feedback import receive
+from bertline.lifecycle.predictions.given import Feedback
+from tests.kept import keep, store_in
 from tests.unit.lifecycle.retraining.conftest import World, make_world, model, no_fresh_process, trained
 
 __all__ = ["model", "no_fresh_process", "trained"]
@@ -83,3 +87,27 @@ def test_flags_that_contradict_each_other(retrain: Retrain, capsys: pytest.Captu
     assert capsys.readouterr().err == (
         "error: --now, --dry-run, --watch and --history do not go together: give one, or --now --dry-run\n"
     )
+
+
+def test_fallen_accuracy_is_a_reason(
+    retrain: Retrain, world: World, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = load(trained / "films").manifest
+    given, correct = manifest.task.labels
+    url = f"sqlite:///{world.folder / 'predictions.db'}"
+    with store_in(world.folder) as store:
+        answers = [{"label": given, "probabilities": {given: 0.9, correct: 0.1}}] * 150
+        keep(store, answers, digest=manifest.checksum, spec=manifest.task, model="films")
+        receive(store, [Feedback(f"r{n}", correct) for n in range(150)])
+    flags = ("--accuracy", url)
+    assert retrain(*flags, "--dry-run", "--hold", "1") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("for a run: accuracy fell: 0.0\u202f% on 150 labels since ")
+    assert " was expected, found 1 of 1 times in a row\nwould train films on " in shown
+    for _ in range(2):  # the same labels are one finding
+        assert retrain(*flags) == 0
+        shown = capsys.readouterr().out
+        assert shown.startswith("nothing is due: accuracy fell: ")
+        assert shown.endswith(" was expected, found 1 of 2 times in a row\n")
+    assert retrain(*flags, "--dry-run", "--served-as", "others") == 0
+    assert "against: there is no feedback on answers of the champion as others\n" in capsys.readouterr().out

@@ -32,6 +32,11 @@ class State:
         armed: False after a run for drift, until texts are calm again or the champion is another.
         champion: digest of the champion at the last run that was judged.
         counted: new labelled rows at that run.
+        falls: times in a row that accuracy had fallen.
+        feedback: SHA-256 of the labels that were looked at last.
+        steady: False after a run while accuracy had fallen, until labels are as right as expected, or until the
+            champion is another.
+        labels_since: predictions before that moment do not count for accuracy, in ISO 8601; None counts all.
     """
 
     drifts: int = 0
@@ -39,6 +44,10 @@ class State:
     armed: bool = True
     champion: str | None = None
     counted: int = 0
+    falls: int = 0
+    feedback: str | None = None
+    steady: bool = True
+    labels_since: str | None = None
 
 
 class Home:

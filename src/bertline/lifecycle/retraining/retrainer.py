@@ -16,6 +16,7 @@ from bertline.lifecycle.predictions.records import PredictionStoreError
 from bertline.lifecycle.retraining.context import Run
 from bertline.lifecycle.retraining.corpus import collect
 from bertline.lifecycle.retraining.drifted import DriftSource, Finding
+from bertline.lifecycle.retraining.fallen import AccuracySource, Fall
 from bertline.lifecycle.retraining.home import Home
 from bertline.lifecycle.retraining.journal import Journal, new_id, stamp, write
 from bertline.lifecycle.retraining.judging_steps import bounds_of
@@ -25,6 +26,7 @@ from bertline.lifecycle.retraining.run import carry_out, give_up, spender
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
 from bertline.lifecycle.retraining.triggers import Decision, Going, Look, decide
 from bertline.lifecycle.rollout.overdue import end_overdue, ending, outlook
+from bertline.monitoring.logs.error_path import path_of
 from bertline.optimization.settings import OptimizeSettings
 from bertline.registry.database import Database
 from bertline.registry.reference import CHAMPION, Reference, check_name
@@ -32,6 +34,10 @@ from bertline.registry.resolve import Located, locate, look_up
 from bertline.registry.rollouts import Rollouts
 from bertline.registry.settings import RegistrySettings
 from bertline.training.progress import Progress
+
+
+class UnexpectedError(BertlineError):
+    """A bug in a look, by its class and place."""
 
 
 def _now() -> datetime:
@@ -77,6 +83,7 @@ class Retrainer:
     plan: Mapping[str, Any] = field(default_factory=dict)
     now: Callable[[], datetime] = _now
     findings: dict[Path, Finding] = field(default_factory=dict, repr=False)  # the last one about each champion
+    expected: dict[Path, float] = field(default_factory=dict, repr=False)  # accuracy of each champion
 
     @property
     def home(self) -> Home:
@@ -105,6 +112,7 @@ class Retrainer:
             labels=lambda: self._new_labels(located.path),
             going=self._rollout(),
             now=self.now(),
+            accuracy=self._accuracy(located.path),
         )
         return decide(self.settings, look, by_hand=by_hand)
 
@@ -191,6 +199,12 @@ class Retrainer:
 
         return look
 
+    def _accuracy(self, champion: Path) -> Callable[[str | None], Fall] | None:
+        if self.settings.accuracy is None:
+            return None
+        source = AccuracySource(self.settings.accuracy, self.settings.served_as or self.model, self.expected)
+        return lambda since: source.look(champion, since)
+
     @property
     def _drift_source(self) -> DriftSource | None:
         if self.settings.drift is None:
@@ -254,17 +268,27 @@ def watch(
 ) -> None:
     """Look again and again, until a signal ends the process; what goes wrong is told, and looked at again later.
 
+    An error that is a bug is told by its class and place, once until it is another or a look succeeds: its message may
+    hold texts.
+
     Args:
         retrainer: of the model.
         heard: is told each result, and each error.
         sleep: waits so many seconds.
     """
     pause_s = period(retrainer.settings.check_every).total_seconds()
+    known: str | None = None
     while True:
+        bug: str | None = None
         try:
             heard(retrainer.once())
         except Interrupted:
             raise
         except BertlineError as error:
             heard(error)
+        except Exception as error:
+            bug = path_of(error)
+        if bug is not None and bug != known:
+            heard(UnexpectedError(f"retraining {retrainer.model} failed unexpectedly, and is tried again: {bug}"))
+        known = bug
         sleep(pause_s)

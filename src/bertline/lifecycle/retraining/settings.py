@@ -51,7 +51,12 @@ class RetrainSettings(GateSettings):
         description="of a store, the predictions of the last full window of this length are compared (1d: of yesterday "
         "in UTC)",
     )
-    hold: int = Field(2, ge=1, description="drift must be found so many times in a row, each in other texts")
+    accuracy: str | None = Field(
+        None, description="due when accuracy has fallen by the feedback on the champion's answers: URL of that store"
+    )
+    hold: int = Field(
+        2, ge=1, description="drift or a drop must be found so many times in a row, each in other texts or labels"
+    )
     reset_level: float = Field(
         0.2,
         gt=0,

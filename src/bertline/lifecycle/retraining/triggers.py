@@ -1,8 +1,10 @@
-"""Is a run due? By schedule, by drift, by the number of new labels; not while it cools down.
+"""Is a run due? By schedule, by drift, by fallen accuracy, by the number of new labels; not while it cools down.
 
 Drift has hysteresis: it must be found several times in a row, each time in other texts. After a run for it, it does not
-count again until texts were calm (no p-value below a second, higher level), or until the champion is another. Labels
-are counted from the number at the last run that was judged.
+count again until texts were calm (no p-value below a second, higher level), or until the champion is another. The same
+holds for accuracy: it must have fallen by several looks in a row, each at other labels, and after a run it does not
+count again until the latest labels are as right as expected. New labels are counted from the number at the last run
+that was judged.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bertline.lifecycle.retraining.drifted import Finding
+from bertline.lifecycle.retraining.fallen import LATEST, Fall
 from bertline.lifecycle.retraining.home import State
 from bertline.lifecycle.retraining.journal import Journal
 from bertline.lifecycle.retraining.settings import RetrainSettings, period
@@ -65,6 +68,7 @@ class Look:
         labels: counts new labelled rows.
         going: the rollout that goes on; None if none does.
         now: in UTC.
+        accuracy: looks at the labels of predictions from a moment on; None if no accuracy is watched.
     """
 
     champion: str
@@ -75,6 +79,7 @@ class Look:
     labels: Callable[[], int]
     going: Going | None
     now: datetime
+    accuracy: Callable[[str | None], Fall] | None = None
 
 
 def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> Decision:
@@ -87,15 +92,18 @@ def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> D
     """
     state = look.state
     if state.champion != look.champion:  # another champion: all levels are measured anew
-        state = replace(state, drifts=0, armed=True, champion=look.champion, counted=0)
+        state = State(evidence=state.evidence, champion=look.champion)
     because, against = (["asked for by hand"] if by_hand else []), list[str]()
     for reason, counts in (*_schedule(settings, look), *_labels(settings, look, state)):
         (because if counts else against).append(reason)
     if look.drift is not None:
         state, reason, counts = _drift(settings, look.drift(), state)
         (because if counts else against).append(reason)
-    if not because and settings.every is None and settings.labels is None and settings.drift is None:
-        against.append("no trigger is set: give --every, --labels, --drift or --now")
+    if look.accuracy is not None:
+        state, reason, counts = _accuracy(settings, look.accuracy(state.labels_since), state)
+        (because if counts else against).append(reason)
+    if not because and not any((settings.every, settings.labels, settings.drift, settings.accuracy)):
+        against.append("no trigger is set: give --every, --labels, --drift, --accuracy or --now")
     waiting = None if by_hand else _cooling(settings, look)
     if look.going is not None and look.going.blocks:
         waiting = look.going.sentence
@@ -108,7 +116,8 @@ def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> D
 
 def after(state: State, journal: Journal, added: int | None) -> State:
     """The triggers' state after a run that was judged."""
-    return replace(state, drifts=0, armed=False, champion=journal.digest, counted=added or 0)
+    steady = state.steady and not state.falls
+    return replace(state, drifts=0, armed=False, champion=journal.digest, counted=added or 0, falls=0, steady=steady)
 
 
 def _schedule(settings: RetrainSettings, look: Look) -> list[tuple[str, bool]]:
@@ -141,6 +150,25 @@ def _drift(settings: RetrainSettings, found: Finding, state: State) -> tuple[Sta
         return state, f"{found.sentence}; {said}", False
     times = f"found {state.drifts} of {settings.hold} times in a row"
     return state, f"{found.sentence}, {times}", state.drifts >= settings.hold
+
+
+def _accuracy(settings: RetrainSettings, found: Fall, state: State) -> tuple[State, str, bool]:
+    if found.evidence is None:
+        return state, found.sentence, False
+    if not state.steady and found.steady:
+        again = replace(state, feedback=found.evidence, steady=True, labels_since=found.newest)
+        return again, f"the latest {LATEST} labels are as right as expected, so a later drop counts again", False
+    if not state.steady:
+        said = (
+            f"it had its run, and counts again when {LATEST} labels are as right as expected or the champion is another"
+        )
+        return state, f"{found.sentence}; {said}", False
+    if found.evidence != state.feedback:
+        state = replace(state, feedback=found.evidence, falls=state.falls + 1 if found.fallen else 0)
+    if not found.fallen:
+        return state, found.sentence, False
+    times = f"found {state.falls} of {settings.hold} times in a row"
+    return state, f"{found.sentence}, {times}", state.falls >= settings.hold
 
 
 def _cooling(settings: RetrainSettings, look: Look) -> str | None:

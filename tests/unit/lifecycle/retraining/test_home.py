@@ -51,7 +51,7 @@ def test_a_run_that_was_killed_before_its_record_is_none(tmp_path: Path) -> None
 def test_the_state_of_triggers_comes_back(tmp_path: Path) -> None:
     home = Home(tmp_path, "films")
     assert home.state() == State()
-    state = State(2, "ab", armed=False, champion="cd", counted=7)
+    state = State(2, "ab", armed=False, champion="cd", counted=7, falls=1, feedback="e", steady=False, labels_since="t")
     home.remember(state)
     assert home.state() == state
     (home.path / "state.json").write_text("[]")

@@ -19,7 +19,7 @@ from bertline.lifecycle.predictions.schema import DRIFT_CHECKS
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.retraining import drifted, registering_steps
 from bertline.lifecycle.retraining import run as steps
-from bertline.lifecycle.retraining.retrainer import Result, watch
+from bertline.lifecycle.retraining.retrainer import Result, Retrainer, watch
 from bertline.lifecycle.rollout import overdue
 from bertline.registry.add import add
 from bertline.registry.catalogue import Catalogue
@@ -430,3 +430,31 @@ def test_watching_goes_on_after_an_error(world: World) -> None:
     assert second.decision is not None
     assert second.decision.against == ("0 new labelled rows, 1,000 make a run due",)  # all of them judge
     assert world.retrainer.home.journals() == []
+
+
+def test_watching_goes_on_after_a_bug_and_tells_it_once_without_its_message(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Result | BertlineError] = []
+    bugs: list[Exception] = [ValueError("a secret text"), ValueError("another"), KeyError("a secret text")]
+
+    def once(self: Retrainer) -> Result:
+        if len(bugs) > len(slept):
+            raise bugs[len(slept)]
+        return Result(None, None)
+
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Retrainer, "once", once)
+    with pytest.raises(KeyboardInterrupt):
+        watch(world.retrainer, heard.append, sleep)
+    first, second, third = heard
+    assert str(first).startswith("retraining films failed unexpectedly, and is tried again: builtins.ValueError\n  ")
+    assert "builtins.KeyError" in str(second)
+    assert "secret" not in f"{first}{second}"
+    assert third == Result(None, None)

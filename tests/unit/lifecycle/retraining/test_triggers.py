@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bertline.lifecycle.retraining.drifted import Finding
+from bertline.lifecycle.retraining.fallen import Fall
 from bertline.lifecycle.retraining.home import State
 from bertline.lifecycle.retraining.journal import Journal, stamp
 from bertline.lifecycle.retraining.settings import RetrainSettings
@@ -28,7 +29,7 @@ def found(evidence: str, p: float = 0.01) -> Finding:
 def test_without_a_trigger_nothing_is_due_but_by_hand() -> None:
     decision = decide(RetrainSettings(), look())
     assert not decision.due
-    assert decision.against == ("no trigger is set: give --every, --labels, --drift or --now",)
+    assert decision.against == ("no trigger is set: give --every, --labels, --drift, --accuracy or --now",)
     assert decide(RetrainSettings(), look(), by_hand=True).because == ("asked for by hand",)
 
 
@@ -93,6 +94,69 @@ def test_after_its_run_drift_counts_again_only_when_texts_were_calm() -> None:
     assert again.against == (f"c: p 0.01; {said}",)
     (other,) = drifts(settings, state, found("f"), champion="d2")
     assert other.due
+
+
+def labels(evidence: str | None, fallen: bool = True, steady: bool = False) -> Fall:
+    return Fall(evidence, fallen, steady, f"newest of {evidence}", f"{evidence}: {'fell' if fallen else 'no drop'}")
+
+
+def falls(state: State, *findings: Fall, champion: str = "d1", **settings: Any) -> list[Decision]:
+    decisions = []
+    for one in findings:
+        looked = look(accuracy=lambda since, one=one: one, state=state, champion=champion)
+        decisions.append(decide(RetrainSettings(accuracy="sqlite:///x", **settings), looked))
+        state = decisions[-1].state
+    return decisions
+
+
+def test_accuracy_has_to_have_fallen_in_a_row_by_other_labels_each_time() -> None:
+    nothing, first, same, back, third, fourth = falls(
+        State(champion="d1"),
+        labels(None, False),
+        labels("a"),
+        labels("a"),
+        labels("b", False),
+        labels("c"),
+        labels("d"),
+    )
+    assert [one.due for one in (nothing, first, same, back, third, fourth)] == [False] * 5 + [True]
+    assert first.against == ("a: fell, found 1 of 2 times in a row",)
+    assert same.state == first.state
+    assert back.against == ("b: no drop",)
+    assert fourth.because == ("d: fell, found 2 of 2 times in a row",)
+    cools = JOURNAL.over("rejected", "so", NOW)
+    looked = look(accuracy=lambda since: labels("e"), state=fourth.state, journals=(cools,))
+    waits = decide(RetrainSettings(accuracy="sqlite:///x"), looked)
+    assert (bool(waits.because), waits.due) == (True, False)
+
+
+def test_after_its_run_a_drop_counts_again_only_when_labels_were_as_expected() -> None:
+    (due,) = falls(State(champion="d1"), labels("a"), hold=1)
+    state = after(due.state, JOURNAL, None)
+    still, again, calm, anew = falls(
+        state, labels("a"), labels("b", False), labels("c", True, steady=True), labels("d"), hold=1
+    )
+    assert [one.due for one in (still, again, calm, anew)] == [False, False, False, True]
+    said = "it had its run, and counts again when 200 labels are as right as expected or the champion is another"
+    assert still.against == (f"a: fell; {said}",)
+    assert calm.against == ("the latest 200 labels are as right as expected, so a later drop counts again",)
+    assert calm.state.labels_since == "newest of c"
+    (other,) = falls(state, labels("e"), champion="d2", hold=1)
+    assert (other.due, other.state.labels_since) == (True, None)
+    assert after(calm.state, JOURNAL, None).steady  # a run for something else
+
+
+def test_labels_are_looked_at_from_the_moment_when_they_were_as_expected() -> None:
+    asked: list[str | None] = []
+
+    def looked(since: str | None) -> Fall:
+        asked.append(since)
+        return labels("a", False)
+
+    settings = RetrainSettings(accuracy="sqlite:///x")
+    decide(settings, look(accuracy=looked, state=State(champion="d1", labels_since="then")))
+    decide(settings, look(accuracy=looked, state=State(champion="d0", labels_since="then")))
+    assert asked == ["then", None]
 
 
 def test_a_rollout_has_to_end_first_even_for_a_person() -> None:
