@@ -87,6 +87,7 @@ def test_what_is_kept_of_an_answer_is_json_and_says_what_was_right(case: Judged)
     assert (part.right(spec, kept, correct), part.right(spec, kept, other)) == (
         (True, False) if case.judged else (None, None)
     )
+    assert part.as_tested(spec) is (case.judged and case.task in ("classify", "tag"))
     off = part.off(spec, kept, correct)
     assert off is None or 0 <= off < part.off(spec, kept, other)  # a number that is nearer is nearer
     margin = part.margin(spec, kept)

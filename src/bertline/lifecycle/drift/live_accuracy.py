@@ -76,7 +76,7 @@ def live_accuracy(
     from bertline.lifecycle.predictions.verdicts import verdicts
 
     manifest = load(bundle).manifest
-    known = task(manifest.task.task).feedback.AS_TESTED
+    known = task(manifest.task.task).feedback.as_tested(manifest.task)
     found = verdicts(store, model, manifest.checksum, span, most=HORIZON) if known else None
     if found is None or not found.right:
         if settings.labelled:

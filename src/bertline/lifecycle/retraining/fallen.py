@@ -68,7 +68,7 @@ class AccuracySource:
             PredictionStoreError: the store cannot be read.
         """
         manifest = read_manifest(champion)
-        if not task(manifest.task.task).feedback.AS_TESTED:
+        if not task(manifest.task.task).feedback.as_tested(manifest.task):
             raise UsageError(
                 f"the accuracy of {self.model} in production cannot be expected from its test rows: leave out "
                 "--accuracy"

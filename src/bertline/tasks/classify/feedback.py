@@ -11,7 +11,6 @@ from bertline.tasks.classify.spec import Spec
 from bertline.tasks.feedback import DIGITS, FeedbackFault, Json, name_in, number_in
 
 BY_CHARACTERS = False  # a correct answer is the same for a text with redacted parts
-AS_TESTED = True  # a served text is as easy or hard to get right as a test row
 MOST_LABELS = 200  # whose probabilities are kept, the most probable ones
 
 
@@ -47,6 +46,11 @@ def right(spec: Spec, answer: Json, correct: Json) -> bool | None:
     if spec.problem == "number":
         return None
     return bool(answer["label"] == correct if spec.problem == "single" else sorted(answer["labels"]) == correct)
+
+
+def as_tested(spec: Spec) -> bool:
+    """Whether served texts should be right as often as test rows are; a number is neither right nor wrong."""
+    return spec.problem != "number"
 
 
 def off(spec: Spec, answer: Json, correct: Json) -> float | None:

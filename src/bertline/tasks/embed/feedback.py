@@ -10,7 +10,6 @@ from bertline.tasks.embed.spec import Spec
 from bertline.tasks.feedback import LONGEST_NAME, FeedbackFault, Json
 
 BY_CHARACTERS = False  # a correct answer is the same for a text with redacted parts
-AS_TESTED = False  # there is no right answer
 
 
 def recorded(spec: Spec, answer: Answer) -> dict[str, Json]:
@@ -32,6 +31,11 @@ def target(spec: Spec, value: object, answer: Json, characters: int) -> Json:
 def right(spec: Spec, answer: Json, correct: Json) -> bool | None:
     """Neither."""
     return None
+
+
+def as_tested(spec: Spec) -> bool:
+    """No: there is no right answer."""
+    return False
 
 
 def off(spec: Spec, answer: Json, correct: Json) -> float | None:

@@ -10,7 +10,6 @@ from bertline.tasks.fill.answer import Answer
 from bertline.tasks.fill.spec import Spec
 
 BY_CHARACTERS = True  # a correct answer names characters of the text, which must therefore be whole
-AS_TESTED = False  # there are no test rows
 WORDS = 5  # that are kept for each [MASK]
 
 
@@ -49,6 +48,11 @@ def right(spec: Spec, answer: Json, correct: Json) -> bool | None:
     """Whether the first word for each [MASK] is the correct one, in any case."""
     first = [mask["tokens"][0][0].casefold() for mask in answer["masks"]]
     return first == [one.casefold() for one in correct]
+
+
+def as_tested(spec: Spec) -> bool:
+    """No: there are no test rows."""
+    return False
 
 
 def off(spec: Spec, answer: Json, correct: Json) -> float | None:

@@ -9,7 +9,6 @@ from bertline.tasks.rank.answer import Score
 from bertline.tasks.rank.spec import Spec
 
 BY_CHARACTERS = False  # a correct answer is the same for a text with redacted parts
-AS_TESTED = False  # the candidates of a test row are not those that are served
 
 
 def recorded(spec: Spec, answer: Score) -> dict[str, Json]:
@@ -35,6 +34,11 @@ def right(spec: Spec, answer: Json, correct: Json) -> bool | None:
     (True, False)
     """
     return bool((answer["score"] >= spec.relevant_from) == (correct >= spec.relevant_from))
+
+
+def as_tested(spec: Spec) -> bool:
+    """No: the candidates of a test row are not those that are served."""
+    return False
 
 
 def off(spec: Spec, answer: Json, correct: Json) -> float | None:

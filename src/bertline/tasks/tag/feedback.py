@@ -11,7 +11,6 @@ from bertline.tasks.tag.answer import Answer
 from bertline.tasks.tag.spec import Spec
 
 BY_CHARACTERS = True  # a correct answer names characters of the text, which must therefore be whole
-AS_TESTED = True  # a served text is as easy or hard to get right as a test row
 
 
 def recorded(spec: Spec, answer: Answer) -> dict[str, Json]:
@@ -42,6 +41,11 @@ def target(spec: Spec, value: object, answer: Json, characters: int) -> Json:
 def right(spec: Spec, answer: Json, correct: Json) -> bool | None:
     """Whether all entities, and no others, were found."""
     return _keys(answer["entities"]) == _keys(correct)
+
+
+def as_tested(spec: Spec) -> bool:
+    """Whether served texts should be right as often as test rows are."""
+    return True
 
 
 def off(spec: Spec, answer: Json, correct: Json) -> float | None:

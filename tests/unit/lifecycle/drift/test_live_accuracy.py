@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bertline.bundle import load
 from bertline.bundle.reference import ReferenceRows, Split, read_reference
+from bertline.data.targets import entities_in, names_of
 from bertline.database.database import Database
 from bertline.errors import DataError
 from bertline.inference import load_predictor
@@ -21,9 +23,18 @@ from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
+from bertline.statistics.sequential import cautious_baseline
+from bertline.tasks import task
 from bertline.tasks.classify.feedback import recorded
 from bertline.testing.tiny import random_texts, write_tiny_bundle
+from bertline.training.progress import Silent
+from bertline.training.run import train
+from bertline.training.settings import TrainSettings
 from tests.kept import OLD, keep, store_in
+from tests.unit.lifecycle.retraining.test_run_tasks import QUICK, TASKS
+from tests.unit.training.conftest import model
+
+__all__ = ["model"]
 
 BEGAN_MS = 1_800_000_000_000
 TEXTS = random_texts(240, seed=9)
@@ -122,3 +133,32 @@ def test_without_test_rows_texts_are_still_compared(
         assert found.notes[-1].startswith("feedback is not tested for a drop of accuracy: ")
         with pytest.raises(NoTestRows):
             drift_of_store(bundle, store, "reviews", DriftSettings(labelled=True))
+
+
+@pytest.mark.parametrize("name", ["several", "tag"])
+def test_tasks_without_one_label_expect_the_rate_of_answers_that_are_right_as_a_whole(
+    name: str, model: Path, tmp_path: Path
+) -> None:
+    header, rows, flags = TASKS[name]
+    with (tmp_path / "rows.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([header, *rows(random.Random(0), 200)])
+    bundle = tmp_path / "bundle"
+    train(str(tmp_path / "rows.csv"), bundle, TrainSettings(**QUICK, **flags, model=str(model)), Silent())
+    spec, part = load(bundle).manifest.task, task(load(bundle).manifest.task.task).feedback
+    tested = read_reference(bundle, "test", spec.names)
+    each = [part.recorded(spec, one) for one in load_predictor(bundle).predict(tested.inputs)]
+    right = [
+        sorted(map(str, names_of(target))) == one["labels"]
+        if name == "several"
+        else [(e.start, e.end, e.label) for e in entities_in(target)]
+        == [(e["start"], e["end"], e["label"]) for e in one["entities"]]
+        for one, target in zip(each, tested.targets, strict=True)
+    ]
+    assert len(right) > 0
+    assert expected_accuracy(bundle, DriftSettings()) == cautious_baseline(np.array(right))
+    with store_in(tmp_path) as store:
+        keep(store, each, digest=load(bundle).manifest.checksum, spec=spec, texts=[*map(str, tested.inputs)])
+        receive(store, [Feedback(f"r{n}", part.as_correct(spec, one)) for n, one in enumerate(each)])
+        found = live_accuracy(bundle, store, "reviews", DriftSettings())
+    assert found is not None
+    assert (found.drop.labels, found.drop.accuracy, found.drop.alarm) == (len(each), 1.0, None)

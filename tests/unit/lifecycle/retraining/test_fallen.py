@@ -72,6 +72,6 @@ def test_a_task_whose_accuracy_cannot_be_expected(
     champion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert expected_accuracy(champion, DriftSettings()) > 0.7
-    monkeypatch.setattr(feedback, "AS_TESTED", False)
+    monkeypatch.setattr(feedback, "as_tested", lambda spec: False)
     with pytest.raises(UsageError, match="the accuracy of reviews in production cannot be expected from its test rows"):
         AccuracySource("sqlite:///none.db", "reviews").look(champion, None)
