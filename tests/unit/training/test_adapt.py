@@ -150,7 +150,5 @@ def test_files_are_checked_before_the_table_is_read(model: Path, tmp_path: Path)
 
 
 def test_passes_without_texts_are_refused(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        SettingsError, match="adapt_epochs is set, but there are no texts to adapt to: give --adapt"
-    ):
+    with pytest.raises(SettingsError, match="adapt_epochs is set, but there are no texts to adapt to: give --adapt"):
         check("nowhere.csv", tmp_path / "words", settings(model, adapt_epochs=2), Silent())
