@@ -33,10 +33,10 @@ class LabelTally:
         self.cut_tokens += other.cut_tokens
 
     def cut_sentence(self, max_tokens: int) -> str | None:
-        """What truncation left out, or None if nothing.
+        r"""What truncation left out, or None if nothing.
 
         >>> LabelTally(texts=3, cut_texts=1, tokens=1000, cut_tokens=250).cut_sentence(256)
-        'note: 1 of 3 texts is longer than 256 tokens; 250 of all 1,000 tokens (25.0\\u202f%) were not read'
+        'note: 1 of 3 texts is longer than 256 tokens; 250 of all 1,000 tokens (25.0\u202f%) were not read'
         """
         if not self.cut_texts:
             return None
