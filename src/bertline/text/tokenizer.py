@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ class Tokenizer:
                 return separators, pair.type_ids[-1]
         return None
 
-    @property
+    @cached_property  # it copies the whole vocabulary, which takes ten milliseconds, and each request asks for it
     def vocab_size(self) -> int:
         """One more than the largest id, including added tokens; smaller ids may have no token."""
         return 1 + max(self._wordpiece.get_vocab(with_added_tokens=True).values())

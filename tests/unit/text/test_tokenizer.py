@@ -51,6 +51,12 @@ def test_a_vocabulary_alone_makes_a_tokenizer(tokenizer: Tokenizer) -> None:
     assert specials == (0, 1, 2, 3, 4)
 
 
+def test_the_vocabulary_is_counted_once(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tokenizer.vocab_size == len(WORDS)
+    monkeypatch.setattr(tokenizer, "_wordpiece", None)  # each request asks for the size, and counting takes long
+    assert tokenizer.vocab_size == len(WORDS)
+
+
 def test_a_cased_vocabulary(tmp_path: Path) -> None:
     tokenizer = Tokenizer.from_directory(write(tmp_path, WORDS, do_lower_case=False))
     assert read(tokenizer, "A é e") == ["[CLS]", "A", "é", "e", "[SEP]"]
