@@ -17,10 +17,11 @@ variable "name" {
 }
 
 variable "digest" {
-  description = "Digest of the pushed image, sha256:…"
+  description = "Digest of the pushed image, sha256:…; null while there is only the registry, before the first push"
   type        = string
+  default     = null
   validation {
-    condition     = can(regex("^sha256:[0-9a-f]{64}$", var.digest))
+    condition     = var.digest == null || can(regex("^sha256:[0-9a-f]{64}$", var.digest))
     error_message = "digest is not sha256: and 64 hexadecimal digits: take it from the output of the push."
   }
 }
@@ -35,6 +36,12 @@ variable "concurrency" {
   description = "Most instances at a time: the bound on what a flood of requests costs"
   type        = number
   default     = 20
+}
+
+variable "alarm_topics" {
+  description = "ARNs of SNS topics that hear of an alarm; without one, it is only seen in the console"
+  type        = list(string)
+  default     = []
 }
 
 resource "aws_ecr_repository" "model" {
@@ -91,7 +98,7 @@ resource "aws_lambda_function" "model" {
   function_name                  = var.name
   role                           = aws_iam_role.function.arn
   package_type                   = "Image"
-  image_uri                      = "${aws_ecr_repository.model.repository_url}@${var.digest}"
+  image_uri                      = "${aws_ecr_repository.model.repository_url}@${coalesce(var.digest, "none")}"
   architectures                  = ["x86_64"]
   memory_size                    = var.memory_mb
   timeout                        = 30
@@ -103,10 +110,16 @@ resource "aws_lambda_function" "model" {
   tracing_config {
     mode = "Active"
   }
+  lifecycle {
+    precondition {
+      condition     = var.digest != null
+      error_message = "digest is missing: push the image to the registry, then give the digest that the push printed."
+    }
+  }
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }
 
-# HTTPS for callers with a signed request (SigV4) and the right lambda:InvokeFunctionUrl.
+# HTTPS for callers with a signed request (SigV4) and the rights lambda:InvokeFunctionUrl and lambda:InvokeFunction.
 resource "aws_lambda_function_url" "model" {
   function_name      = aws_lambda_function.model.function_name
   authorization_type = "AWS_IAM"
@@ -125,6 +138,8 @@ resource "aws_cloudwatch_metric_alarm" "bad" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topics
+  ok_actions          = var.alarm_topics
 }
 
 output "repository" {

@@ -35,6 +35,10 @@ class BadRequest(BertlineError):
     """The event cannot be answered; the message says why."""
 
 
+class RuntimeFailed(BertlineError):
+    """The platform's runtime API cannot be used any more."""
+
+
 def make_handler(bundle: Path) -> Handler:
     """The handler of a bundle, ``handler(event, context)``, warmed up by the probes that check its engine.
 
@@ -91,11 +95,18 @@ def main(bundle: str) -> None:
 
 
 def _exchange(connection: HTTPConnection, method: str, path: str, content: object = None) -> tuple[str, bytes]:
-    """Id and content of what the runtime API answers."""
+    """Id and content of what the runtime API answers.
+
+    Raises:
+        RuntimeFailed: it cannot say what comes next; the platform expects that the function ends then.
+    """
     body = None if method == "GET" else json.dumps(content, ensure_ascii=False).encode()
     connection.request(method, f"{API}/{path}", body, {"Content-Type": "application/json"} if body else {})
     response = connection.getresponse()
-    return response.headers.get("Lambda-Runtime-Aws-Request-Id", ""), response.read()
+    content, request = response.read(), response.headers.get("Lambda-Runtime-Aws-Request-Id", "")
+    if method == "GET" and not (response.status == 200 and request):
+        raise RuntimeFailed(f"the runtime API answered {response.status} instead of an event: start the function again")
+    return request, content
 
 
 def _failure(error: Exception) -> dict[str, str]:
@@ -137,7 +148,7 @@ def _body(event: dict[str, Any]) -> Any:
     body = event.get("body") or ""
     try:
         return json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, binascii.Error, RecursionError):  # TypeError: a test event whose body is an object
         raise BadRequest("the body is not JSON: send one object") from None
 
 

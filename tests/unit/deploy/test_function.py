@@ -117,6 +117,13 @@ def test_a_bad_request_is_one_sentence(handler: function.Handler, body: str, mes
     assert json.loads(answer["body"])["error"]["message"] == message
 
 
+def test_a_body_that_is_no_text_is_a_bad_request(handler: function.Handler) -> None:
+    for coded in (False, True):
+        answer = handler({"requestContext": {}, "body": {"text": "a film"}, "isBase64Encoded": coded}, None)
+        assert answer["statusCode"] == 422
+        assert "the body is not JSON: send one object" in answer["body"]
+
+
 def test_an_event_that_fails_does_not_end_the_loop(handler: function.Handler, runtime: Runtime) -> None:
     for event in ({"texts": 1}, {"text": "a film"}):
         runtime.events.put(event)
@@ -125,6 +132,28 @@ def test_an_event_that_fails_does_not_end_the_loop(handler: function.Handler, ru
     message = "texts is not a list of 1 to 128 texts: send fewer at a time"
     assert runtime.returned[f"{path}/id-0/error"] == {"errorType": "BadRequest", "errorMessage": message}
     assert runtime.returned[f"{path}/id-1/response"]["model"]["name"] == "tiny"
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+def test_a_runtime_that_has_no_event_ends_the_function(handler: function.Handler, status: int) -> None:
+    class Broken(Api):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    asked: list[str] = []
+    with HTTPServer(("127.0.0.1", 0), Broken) as api:
+        thread = threading.Thread(target=api.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with pytest.raises(function.RuntimeFailed, match=f"the runtime API answered {status} instead of an event"):
+                function.serve(handler, f"127.0.0.1:{api.server_port}", requests=2)
+        finally:
+            api.shutdown()
+            thread.join()
+    assert len(asked) == 1
 
 
 def test_a_fault_of_the_program_names_no_text(runtime: Runtime) -> None:

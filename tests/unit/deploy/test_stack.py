@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from bertline.cli.main import application
 from bertline.deploy.stack import Gateway, Stack, write_stack
 from bertline.errors import UsageError
+from bertline.service.settings import ServeSettings
 from bertline.testing.tiny import write_tiny_bundle
 from tests.programs import program
 
@@ -57,6 +59,25 @@ def test_podman_runs_the_services_of_the_compose_file(tmp_path: Path) -> None:
             assert one["image"] in script
     for flag in ("--read-only", "--cap-drop ALL", "no-new-privileges", "--memory 1g", "--restart unless-stopped"):
         assert flag in script
+
+
+def test_no_container_can_fill_the_disk_or_the_memory(tmp_path: Path) -> None:
+    write_stack(Stack("mails", "localhost/mails:1", 3), tmp_path)
+    for name, one in yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"].items():
+        assert one["logging"]["options"] == {"max-size": "20m", "max-file": "5"}, name
+    script, gateway = ((tmp_path / name).read_text() for name in ("podman.sh", "nginx.conf"))
+    assert script.count("podman run --detach") == script.count("--log-driver k8s-file --log-opt max-size=100mb") == 1
+    limits = re.findall(r"client_max_body_size (\d+)m;", gateway)
+    assert [int(one) * 2**20 > ServeSettings().max_body_bytes for one in limits] == [True]
+    for place in (script, (tmp_path / "compose.yaml").read_text()):
+        [room] = re.findall(r"mode=1777,size=(\d+)m", place)
+        assert int(room) > int(limits[0])
+
+
+def test_a_replica_of_which_nothing_answers_costs_a_request_less_than_the_aim(tmp_path: Path) -> None:
+    """The aim of the drill that kills one: p99 at most 300 ms. A refused connection costs nothing."""
+    [limit] = re.findall(r"proxy_connect_timeout (\d+)ms;", Gateway(("127.0.0.1:1",)).config())
+    assert int(limit) < 300
 
 
 def test_without_its_database_no_replica_is_started(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ STOP_S=30
 launch() {
     service=$1
     shift
-    podman run --detach --replace --name "$name-$service" --restart unless-stopped --no-healthcheck "$@" >/dev/null
+    podman run --detach --replace --name "$name-$service" --restart unless-stopped --no-healthcheck \
+        --log-driver k8s-file --log-opt max-size=100mb "$@" >/dev/null # without a limit, it would fill the disk
 }
 
 # until_ready SERVICE COMMAND…: the command succeeds inside; fails where the service has ended or needs too long.
@@ -84,7 +85,7 @@ start() {
     gateway)
         launch gateway --network "$(at 2)" --network "$name-front" --user "$STACK_USER" \
             --publish "${STACK_PORT:-8443}:8443" --volume ./nginx.conf:/etc/bertline/nginx.conf:ro --volume ./certs:/certs:ro \
-            --read-only --tmpfs /tmp:mode=1777 --cap-drop ALL --security-opt no-new-privileges \
+            --read-only --tmpfs /tmp:mode=1777,size=512m --cap-drop ALL --security-opt no-new-privileges \
             "${NGINX_IMAGE:-docker.io/library/nginx:stable}" nginx -c /etc/bertline/nginx.conf -g 'daemon off;'
         ;;
     prometheus)
