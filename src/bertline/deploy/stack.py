@@ -18,6 +18,7 @@ MOST_REPLICAS = 64
 _NETWORK = re.compile(r"(\d{1,3}\.){2}\d{1,3}")
 _FIRST = 10  # the last part of the first replica's address is one more
 _PORT = 8000
+_NGINX = "101:101"  # of nginx's image. As root without capabilities, nginx cannot become the user of its workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Stack:
 
     def environment(self) -> str:
         """``.env``, with new passwords."""
-        user = f"{os.getuid()}:{os.getgid()}"
+        user = f"{os.getuid()}:{os.getgid()}" if os.getuid() else _NGINX
         passwords = {name: secrets.token_hex(24) for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD")}
         values = {"MODEL_IMAGE": self.image, "STACK_USER": user, **passwords}
         return "".join(f"{name}={value}\n" for name, value in values.items())

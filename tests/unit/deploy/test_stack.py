@@ -113,6 +113,14 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
     assert ".env" in (tmp_path / ".gitignore").read_text().split()
 
 
+def test_nginx_never_runs_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without capabilities, root cannot become another user, and nginx's workers would end at once."""
+    for uid, gid, user in ((0, 0, "101:101"), (0, 7, "101:101"), (1000, 100, "1000:100")):
+        monkeypatch.setattr("os.getuid", lambda uid=uid: uid)
+        monkeypatch.setattr("os.getgid", lambda gid=gid: gid)
+        assert f"STACK_USER={user}\n" in Stack("mails", "localhost/mails:1").environment()
+
+
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     CliRunner().invoke(application(), ["tls", "dev", "--out", str(tmp_path / "certs")])
     (tmp_path / "run").mkdir()
