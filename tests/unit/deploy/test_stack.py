@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fastapi.routing import APIRoute
 from typer.testing import CliRunner
 
 from bertline.cli.main import application
 from bertline.deploy.stack import Gateway, Stack, write_stack
 from bertline.errors import UsageError
+from bertline.service.routes import admin, rollouts
 from bertline.service.settings import ServeSettings
 from bertline.testing.tiny import write_tiny_bundle
 from tests.programs import program
@@ -111,6 +113,21 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -
     assert (tmp_path / ".env").read_text() == first
     assert first != stack.environment()
     assert ".env" in (tmp_path / ".gitignore").read_text().split()
+
+
+def test_what_changes_the_models_of_one_replica_is_not_reached_through_all() -> None:
+    """Ending a rollout is: where the registry decides it, it ends on all of them."""
+    config = Gateway(("127.0.0.1:1",)).config()
+    refused = [f"^{re.escape(one)}" for one in re.findall(r"location (/\S+) \{ return 403", config)]
+    refused += re.findall(r"location ~ (\S+) \{ return 403", config)
+    changing = [
+        re.sub(r"\{[^}]+\}", "reviews", route.path)
+        for route in (*admin.router.routes, *rollouts.router.routes)
+        if isinstance(route, APIRoute) and route.methods & {"POST", "PUT"}
+    ]
+    assert {"/v1/models/reviews/shadow", "/v1/models/reviews/canary", "/admin/models/reviews"} <= set(changing)
+    assert [one for one in changing if not any(re.search(pattern, one) for pattern in refused)] == []
+    assert [one for one in refused if re.search(one, "/v1/models/reviews/predict")] == []
 
 
 def test_nginx_never_runs_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
