@@ -45,7 +45,7 @@ CHECKS = [
 FIRST = {
     "yes": "Yes: B may become the first champion",
     "no": "No: B may not become the first champion",
-    "undecided": "Undecided: these rows cannot tell whether B may become the first champion",
+    "undecided": "Undecided: it cannot be told yet whether B may become the first champion",
 }
 
 

@@ -50,7 +50,7 @@ class Verdict(Strict):
         format_version: of this contract; later ones only add entries to ``details``.
         challenger: digest of the bundle that was judged (``Manifest.checksum``).
         champion: digest of the bundle that it was compared with; None if there was none.
-        decision: whether the challenger may be promoted; ``undecided`` if the rows were too few to tell.
+        decision: whether the challenger may be promoted; ``undecided`` if a check could not tell, as with too few rows.
         created: when, in UTC.
         details: of the gate, for people and later programs.
     """

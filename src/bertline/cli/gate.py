@@ -126,7 +126,7 @@ def _show(found: Gated) -> None:
 
     console = Console(highlight=False, markup=False)
     against = "" if found.champion is None else f" in place of {found.champion.title}"
-    words = {"yes": "may be promoted", "no": "may not be promoted", "undecided": "cannot be judged by these rows"}
+    words = {"yes": "may be promoted", "no": "may not be promoted", "undecided": "cannot be judged yet"}
     console.print(f"{found.challenger.title} {words[found.decision]}{against}\n")
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("check")

@@ -125,7 +125,7 @@ def test_too_few_rows_are_no_yes(
         csv.writer(stream).writerows([("text", "label"), *rows])
     assert gate(other, "--champion", champion, "--data", few, "--out", tmp_path / "verdict.json", *RELAXED) == 1
     shown = capsys.readouterr()
-    assert "cannot be judged by these rows" in shown.out
+    assert "cannot be judged yet" in shown.out
     assert shown.err.startswith(f"error: it cannot be decided yet: frozen rows · {few}: accuracy +0.0 points ")
     assert "; 12 rows cannot tell, about " in shown.err
     assert read_verdict(tmp_path / "verdict.json").decision == "undecided"

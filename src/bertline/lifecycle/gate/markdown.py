@@ -16,7 +16,7 @@ MARK = "<!-- bertline gate -->"  # by which a later comparison finds the one tha
 _HEADLINES = {
     "yes": "may be promoted",
     "no": "may not be promoted",
-    "undecided": "cannot be judged by these rows",
+    "undecided": "cannot be judged yet",
 }
 _SAYS = {"yes": "yes", "no": "**no**", "undecided": "*undecided*"}
 _MARKUP = re.compile(r"[\\`*_\[\]{}#|~!@:]")

@@ -18,7 +18,7 @@ from bertline.statistics.figures import INTERVAL
 HEADLINES = {
     "yes": "The challenger may be promoted.",
     "no": "The challenger may not be promoted.",
-    "undecided": "These rows cannot tell whether the challenger may be promoted.",
+    "undecided": "It cannot be told yet whether the challenger may be promoted.",
 }
 ROW, LEFT, WIDTH = 30, 190, 640
 SLICES_SHOWN = 15

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.seen import seen_among
-from bertline.errors import BertlineError
-from bertline.inference import load_predictor
+from bertline.errors import BertlineError, BundleError
+from bertline.inference import TextClassifier, load_predictor
 from bertline.lifecycle.gate.check import Check, Decision
 from bertline.lifecycle.gate.rows import Contestant, Judged
 from bertline.lifecycle.gate.settings import GateSettings
+from bertline.optimization.pick import FP32_NAME
 from bertline.statistics.figures import percent
 from bertline.tasks import task
 
@@ -43,12 +45,17 @@ def unseen(judged: Judged, challenger: Contestant) -> Check:
 
 
 def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSettings) -> Check:
-    """The engine that answers must agree with the full network."""
+    """The engine that answers must agree with the full network; undecided where that cannot be loaded."""
     name, predictor = "parity", challenger.predictor
+    if not challenger.manifest.engines:
+        return Check(name, "yes", "the bundle has no engine: PyTorch answers from the full network itself")
+    if not settings.min_agreement:
+        return Check(name, "yes", "not checked, because min_agreement is 0")
     try:
-        full = load_predictor(challenger.path, engine="torch" if predictor.engine == "fp32" else "fp32")
+        full = _full_network(challenger)
     except BertlineError as error:
-        return Check(name, "yes", f"the full network cannot be loaded here, so the engine is not compared: {error}")
+        remedy = "judge it where the full network can be loaded, or set min_agreement to 0"
+        return Check(name, "undecided", f"{predictor.engine} is compared with nothing ({error}): {remedy}")
     spec, readings = judged.spec, judged.readings[:PARITY_ROWS]
     arrays = full.outputs(readings, spec.output)
     truth = judged.dataset.targets[:PARITY_ROWS]
@@ -56,3 +63,22 @@ def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSet
     said = f"{predictor.engine} agrees with {full.engine} on {percent(found.agreement)} of {len(readings):,} rows"
     decision: Decision = "yes" if found.agreement >= settings.min_agreement else "no"
     return Check(name, decision, said, {"agreement": found.agreement, "rows": len(readings)})
+
+
+def _full_network(challenger: Contestant) -> TextClassifier:
+    """The full network in fp32 on another engine than the one that answers: the bundle's own, otherwise PyTorch.
+
+    Raises:
+        BertlineError: neither can be loaded here.
+    """
+    others = [one for one in (FP32_NAME, TORCH) if one != challenger.predictor.engine]
+    there = {TORCH, *(one.name for one in challenger.manifest.engines)}
+    refused: list[BertlineError] = []
+    for engine in filter(there.__contains__, others):
+        try:
+            return load_predictor(challenger.path, engine=engine)
+        except BertlineError as error:
+            refused.append(error)
+    if refused:
+        raise refused[-1]
+    raise BundleError(f"{challenger.path} has no engine {FP32_NAME}, with which PyTorch's answers could be compared")

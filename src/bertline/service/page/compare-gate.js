@@ -9,7 +9,7 @@ const DIGITS = 12; // of a digest, as versions are named elsewhere
 const HEADLINES = {
   yes: (one, act) => `Yes: ${one} may ${act}`,
   no: (one, act) => `No: ${one} may not ${act}`,
-  undecided: (one, act) => `Undecided: these rows cannot tell whether ${one} may ${act}`,
+  undecided: (one, act) => `Undecided: it cannot be told yet whether ${one} may ${act}`,
 };
 const SIGNED = {
   unsigned: () => "unsigned",

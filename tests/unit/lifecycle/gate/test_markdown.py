@@ -40,7 +40,7 @@ def test_every_check_is_a_row() -> None:
 
 @pytest.mark.parametrize(
     ("decision", "words"),
-    [("yes", "may be promoted"), ("undecided", "cannot be judged by these rows")],
+    [("yes", "may be promoted"), ("undecided", "cannot be judged yet")],
 )
 def test_the_headline_says_what_was_decided(decision: str, words: str) -> None:
     text = markdown(gated(Check("size", cast("Decision", decision), ""), champion=None))

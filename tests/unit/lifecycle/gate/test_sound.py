@@ -1,0 +1,98 @@
+"""Parity with real tiny bundles, of which some engines cannot be loaded."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bertline.errors import BundleError
+from bertline.inference import load_predictor
+from bertline.lifecycle.gate import sound
+from bertline.lifecycle.gate.rows import Contestant, Judged, judge
+from bertline.lifecycle.gate.settings import GateSettings
+from bertline.testing.tiny import random_texts, write_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def challenger(tmp_path_factory: pytest.TempPathFactory) -> Contestant:
+    target = tmp_path_factory.mktemp("bundles") / "challenger"
+    write_tiny_bundle(target, engine=True)
+    return Contestant.of(target)
+
+
+@pytest.fixture(scope="module")
+def judged(challenger: Contestant, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("text", "label"), *((one, "neutral") for one in random_texts(30, seed=5))])
+    return judge(str(path), GateSettings(), challenger, None)
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of engines that cannot be loaded; each test fills it."""
+    names: set[str] = set()
+
+    def load(path: Path, *, engine: str) -> Any:
+        if engine in names:
+            raise BundleError(f"{engine} is not installed")
+        return load_predictor(path, engine=engine)
+
+    monkeypatch.setattr(sound, "load_predictor", load)
+    return names
+
+
+def test_an_engine_agrees_with_pytorch(judged: Judged, challenger: Contestant) -> None:
+    found = sound.same_on_its_engine(judged, challenger, GateSettings())
+    assert (found.decision, found.figures) == ("yes", {"agreement": 1.0, "rows": 30})
+
+
+def test_what_could_not_be_compared_is_undecided(judged: Judged, challenger: Contestant, refused: set[str]) -> None:
+    refused |= {"torch"}
+    found = sound.same_on_its_engine(judged, challenger, GateSettings())
+    assert (found.decision, found.sentence) == (
+        "undecided",
+        "fp32 is compared with nothing (torch is not installed): judge it where the full network can be loaded, or set "
+        "min_agreement to 0",
+    )
+
+
+def test_who_asks_for_no_agreement_needs_no_full_network(
+    judged: Judged, challenger: Contestant, refused: set[str]
+) -> None:
+    refused |= {"torch"}
+    found = sound.same_on_its_engine(judged, challenger, GateSettings(min_agreement=0))
+    assert (found.decision, found.sentence) == ("yes", "not checked, because min_agreement is 0")
+
+
+def test_a_broken_fp32_engine_leaves_pytorch(judged: Judged, challenger: Contestant, refused: set[str]) -> None:
+    refused |= {"fp32"}
+    int8: Any = SimpleNamespace(
+        path=challenger.path, manifest=challenger.manifest, predictor=SimpleNamespace(engine="int8")
+    )
+    found = sound.same_on_its_engine(judged, int8, GateSettings())
+    assert (found.decision, found.sentence) == ("yes", "int8 agrees with torch on 100.0\N{NARROW NO-BREAK SPACE}% of 30 rows")
+
+
+def test_an_engine_that_this_machine_cannot_load_is_undecided(
+    judged: Judged, challenger: Contestant, refused: set[str]
+) -> None:
+    """PyTorch answers in its place here; elsewhere the engine would."""
+    refused |= {"fp32"}
+    torch: Any = SimpleNamespace(
+        path=challenger.path, manifest=challenger.manifest, predictor=SimpleNamespace(engine="torch")
+    )
+    assert sound.same_on_its_engine(judged, torch, GateSettings()).decision == "undecided"
+
+
+def test_a_bundle_without_engines_has_nothing_to_compare(judged: Judged, tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "plain", engine=False)
+    found = sound.same_on_its_engine(judged, Contestant.of(tmp_path / "plain"), GateSettings())
+    assert (found.decision, found.sentence) == (
+        "yes",
+        "the bundle has no engine: PyTorch answers from the full network itself",
+    )
