@@ -20,6 +20,10 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "openvino": ("openvino==2026.4.*", "nncf==3.4.*", "tokenizers", "transformers", "onnx", TORCH),
     "ct2": (TORCH, "ctranslate2==4.8.*", "transformers"),
     "setfit": (TORCH, "setfit==1.2.*"),
+    "river": ("river==0.26.*",),
+    "evidently": ("evidently==0.7.*",),
+    "nannyml": ("nannyml==0.13.*",),
+    "alibi": (TORCH, "alibi-detect[torch]==0.13.*"),  # Business Source License: not for production
     "optimum": (TORCH, "optimum-onnx[onnxruntime]==0.1.*", "transformers==4.57.*"),
 }
 

@@ -75,7 +75,10 @@ def test_a_broken_fp32_engine_leaves_pytorch(judged: Judged, challenger: Contest
         path=challenger.path, manifest=challenger.manifest, predictor=SimpleNamespace(engine="int8")
     )
     found = sound.same_on_its_engine(judged, int8, GateSettings())
-    assert (found.decision, found.sentence) == ("yes", "int8 agrees with torch on 100.0\N{NARROW NO-BREAK SPACE}% of 30 rows")
+    assert (found.decision, found.sentence) == (
+        "yes",
+        "int8 agrees with torch on 100.0\N{NARROW NO-BREAK SPACE}% of 30 rows",
+    )
 
 
 def test_an_engine_that_this_machine_cannot_load_is_undecided(
