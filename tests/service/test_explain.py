@@ -79,6 +79,19 @@ def test_the_fewest_words_that_turn_the_label(url: str) -> None:
     assert asked(url, text="a good film", model="reviews")["counter"] is None
 
 
+def test_words_that_act_together(url: str) -> None:
+    found = asked(url, text="a good, good bad film", model="reviews", phrases=True, method="leave-one-out")
+    (first,) = found["phrases"]
+    assert first["text"] == "good … good"
+    assert [(word["start"], word["end"]) for word in first["words"]] == [(2, 6), (8, 12)]
+    other = asked(url, text="a , bad film", model="reviews", label=found["label"], method="leave-one-out")
+    assert first["share"] == pytest.approx(found["value"] - other["value"], abs=1e-5), "one answer without the phrase"
+    alone = [word["alone"] for word in first["words"]]
+    assert first["beyond"] == pytest.approx(first["share"] - sum(alone), abs=1e-9)
+    assert alone == [word["share"] for word in found["words"] if word["text"] == "good"]
+    assert asked(url, text="a good film", model="reviews")["phrases"] is None
+
+
 def test_other_words_turn_the_label(url: str) -> None:
     body = {"text": "a bad film", "model": "reviews", "replacements": "filler"}
     found = asked(url, **body)["counter"]

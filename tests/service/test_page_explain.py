@@ -225,6 +225,44 @@ def test_the_answer_is_turned_whichever_label_is_explained(visit: Visit, url: st
     expect(answer(page).locator(".turned")).to_contain_text("instead of positive.")
 
 
+def test_words_that_act_together_are_shown_with_each_alone(visit: Visit, url: str) -> None:
+    page, watch = explained(visit, url)
+    ask = page.get_by_role("button", name="Which words act together?")
+    ask.click()
+    box = answer(page).get_by_role("region", name="Words that act together")
+    found = of_the_server(url, phrases=True, method="leave-one-out")["phrases"]
+    assert found
+    expect(box.locator("tbody th")).to_have_text([one["text"] for one in found])
+    expect(box.locator("tbody td:nth-child(2)")).to_have_text([written(one["share"]) for one in found])
+    alone = [f"{word['text']} {written(word['alone'])}" for one in found for word in one["words"]]
+    expect(box.locator(".alone")).to_have_text(alone)
+    expect(page.locator("#view-explain [role=status]")).to_contain_text("Words that act together: ")
+    expect(ask).to_have_count(0)
+    assert violations(page) == []
+    assert watch.complaints == []
+
+
+def test_it_says_that_no_words_act_together(visit: Visit, url: str) -> None:
+    page, _ = explained(visit, url, "film")
+    page.get_by_role("button", name="Which words act together?").click()
+    box = answer(page).get_by_role("region", name="Words that act together")
+    expect(box).to_contain_text("No words were found that do more or less together than alone.")
+
+
+def test_another_question_ends_the_one_before(visit: Visit, url: str) -> None:
+    page, watch = explained(visit, url)
+    page.route("**/v1/explain", lambda route: None, times=1)
+    turn = page.get_by_role("button", name="What would turn it?")
+    turn.click()
+    expect(turn).to_be_disabled()
+    page.get_by_role("button", name="Which words act together?").click()
+    expect(answer(page).get_by_role("region", name="Words that act together").locator("tbody")).to_be_visible()
+    expect(turn).to_be_enabled()
+    expect(answer(page).get_by_role("region", name="What would turn it")).to_have_count(0)
+    expect(turned(page).locator(".turned")).to_contain_text("the answer is negative")
+    assert watch.complaints == []
+
+
 @pytest.mark.parametrize(
     ("text", "tried"), mostly_nightly([("film", "one word"), ("a film", "up to 2 words")], always=1)
 )

@@ -178,6 +178,8 @@ def show(one: Input, found: Explanation) -> None:
         table.add_row(part.word.text, f"{signed(part.share, found.unit)}{error}")
     console.print()
     console.print(table)
+    for line in together(found):
+        console.print(line, soft_wrap=True)
     for sentence in sentences(found):
         console.print(sentence, style="dim", soft_wrap=True)
 
@@ -204,6 +206,22 @@ def sentences(found: Explanation) -> list[str]:
         )
     passes = "answers" if found.completeness_error is None else "forward and backward passes"
     return [*about, f"{found.answers:,} {passes} of the model, {found.method}."]
+
+
+def together(found: Explanation) -> list[str]:
+    """Phrases, each with its words, in lines."""
+    if found.phrases is None:
+        return []
+    if not found.phrases:
+        return ["No words were found that do more or less together than alone."]
+    lines = []
+    for phrase in found.phrases:
+        alone = ", ".join(
+            f"{found.words[place].word.text} {signed(share, found.unit)}"
+            for place, share in zip(phrase.words, phrase.alone, strict=True)
+        )
+        lines.append(f"Together: {found.text_of(phrase)} {signed(phrase.share, found.unit)}; alone: {alone}")
+    return lines
 
 
 def coloured(text: str, parts: list[Part], largest: float) -> Text:

@@ -11,6 +11,7 @@ from bertline.errors import UsageError
 from bertline.explanation.faithful import Faithfulness, faithfulness
 from bertline.explanation.found import Explanation, Part
 from bertline.explanation.methods import Shares, balanced, joined, leave_one_out, partition, shapley
+from bertline.explanation.phrases import phrases
 from bertline.explanation.question import Answering, Question, question
 from bertline.explanation.settings import ExplainSettings
 from bertline.explanation.value import OverBudget, Value
@@ -52,6 +53,11 @@ def explain(
     else:
         shares, computed = _shares(asked, settings)
     errors = np.full(len(asked.words), np.nan) if shares.errors is None else shares.errors
+    together = None
+    if settings.phrases:
+        value = _value(asked, [[place] for place in range(len(asked.words))], settings, settings.budget)
+        together = phrases(value, shares.words, sentences_of(asked.words, texts_of(asked.one)))
+        computed += value.computed
     return Explanation(
         name=asked.name,
         span=asked.span,
@@ -67,6 +73,7 @@ def explain(
         cut_tokens=asked.cut_tokens,
         faithfulness=_measured(asked, settings, shares.words),
         completeness_error=error,
+        phrases=together,
     )
 
 

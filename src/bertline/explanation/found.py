@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bertline.explanation.faithful import Faithfulness
+from bertline.explanation.phrases import Phrase
 from bertline.explanation.words import Word
 
 
@@ -50,6 +51,8 @@ class Explanation:
         faithfulness: measured for this input; None if it was not asked for.
         completeness_error: of integrated gradients: how far base and shares are from the value, as a part of value less
             base; None where they add up exactly.
+        phrases: words that together do more or less than alone, the largest difference first; None if they were not
+            asked for.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Explanation:
     cut_tokens: int
     faithfulness: Faithfulness | None
     completeness_error: float | None = None
+    phrases: tuple[Phrase, ...] | None = None
 
     def top(self, number: int) -> list[Part]:
         """The words with the largest shares, for or against."""
@@ -80,17 +84,7 @@ class Explanation:
             "value": self.value,
             "shown": self.shown,
             "base": self.base,
-            "words": [
-                {
-                    "text": one.word.text,
-                    "side": one.word.side,
-                    "start": one.word.start,
-                    "end": one.word.end,
-                    "share": one.share,
-                    "error": one.error,
-                }
-                for one in self.words
-            ],
+            "words": [{**_placed(one.word), "share": one.share, "error": one.error} for one in self.words],
             "method": self.method,
             "removal": self.removal,
             "orders": self.orders,
@@ -98,4 +92,24 @@ class Explanation:
             "cut_tokens": self.cut_tokens,
             "faithfulness": None if self.faithfulness is None else asdict(self.faithfulness),
             "completeness_error": self.completeness_error,
+            "phrases": None if self.phrases is None else [self._phrase(one) for one in self.phrases],
         }
+
+    def _phrase(self, phrase: Phrase) -> dict[str, Any]:
+        words = [
+            {**_placed(self.words[place].word), "alone": alone}
+            for place, alone in zip(phrase.words, phrase.alone, strict=True)
+        ]
+        return {"text": self.text_of(phrase), "words": words, "share": phrase.share, "beyond": phrase.beyond}
+
+    def text_of(self, phrase: Phrase) -> str:
+        """Its words, with … between those that are not neighbours."""
+        first, *others = phrase.words
+        text = self.words[first].word.text
+        for before, place in zip(phrase.words, others, strict=False):
+            text += f"{' ' if place == before + 1 else ' … '}{self.words[place].word.text}"
+        return text
+
+
+def _placed(word: Word) -> dict[str, Any]:
+    return {"text": word.text, "side": word.side, "start": word.start, "end": word.end}

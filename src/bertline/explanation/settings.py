@@ -27,6 +27,9 @@ class ExplainSettings(BaseModel):
     baseline: Baseline = Field(
         "mask", description="what integrated gradients start from: [MASK], [PAD], no embedding, or the average of these"
     )
+    phrases: bool = Field(
+        False, description="also find words that together do more or less than alone, in up to --budget answers more"
+    )
     skip_faithfulness: bool = Field(
         False, description="do not measure how faithful the shares are, which takes up to 20 answers more"
     )

@@ -227,6 +227,7 @@ class Model:
         baseline: Baseline = "mask",
         budget: int = 500,
         seed: int = 0,
+        phrases: bool = False,
     ) -> Explanation:
         """The share of each word in one answer of a classifier, a tagger or a ranker; PyTorch is not needed.
 
@@ -239,10 +240,12 @@ class Model:
             baseline: what integrated gradients start from: ``mask``, ``pad``, ``zero``, or ``average`` of these.
             budget: most answers of the model that it may take.
             seed: of the sampled orders.
+            phrases: also find words that together do more or less than alone, in up to ``budget`` answers more.
 
         Returns:
             ``words``, each with its ``share`` of the log-odds (or number) ``value``; with ``base`` they add up to it,
-            unless each was left out alone. ``to_json()`` has all of it.
+            unless each was left out alone. ``phrases``, if asked for, each with its ``share`` and what each of its
+            words does ``alone``. ``to_json()`` has all of it.
 
         Raises:
             UsageError: the text is of another kind than the model reads, the label is unknown, the task has no such
@@ -253,6 +256,7 @@ class Model:
         from bertline.explanation.explain import explain
 
         given = {"method": method, "removal": removal, "baseline": baseline, "budget": budget, "seed": seed}
+        given |= {"phrases": phrases}
         settings = given_settings(ExplainSettings, "explain", given)
         (one,) = checked_texts([text], "explain", pairs=self._predictor.spec.pairs)
         with self._lanes:

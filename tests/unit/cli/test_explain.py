@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bertline.cli.explain import sentences, turning
+from bertline.cli.explain import sentences, together, turning
 from bertline.cli.main import main
 from bertline.explanation.changes import ChangedWord, Counter, Turn
 from bertline.explanation.faithful import Faithfulness
 from bertline.explanation.found import Explanation, Part
+from bertline.explanation.phrases import Phrase
 from bertline.explanation.words import Word
 from bertline.statistics.figures import percent
 from bertline.testing.tiny import write_tiny_bundle
@@ -64,6 +66,26 @@ def test_mistakes_are_said_in_a_sentence(bundle: Path, capsys: pytest.CaptureFix
     assert "error: the model has no label 'great': choose one of negative, neutral, positive" in capsys.readouterr().err
     assert explain(bundle, TEXT, "--text-pair", "other") == 2
     assert "reads single texts: leave it out" in capsys.readouterr().err
+
+
+def test_words_that_act_together(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = (TEXT, "--phrases", "--method", "leave-one-out", "--skip-faithfulness")
+    assert explain(bundle, *given, "--json") == 0
+    phrases = json.loads(capsys.readouterr().out)["phrases"]
+    assert explain(bundle, *given) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Together: ")]
+    assert [line.split(" ")[1] for line in shown] == [one["text"].split(" ")[0] for one in phrases]
+    assert len(shown) == len(phrases) > 0
+
+
+def test_a_phrase_in_a_line() -> None:
+    words = tuple(Part(Word(text, 0, 0, 0), 0.0, None) for text in ("not", "so", "very", "good"))
+    plain = Explanation("negative", None, "log-odds", 2.5, 0.92, 0.0, words, "shapley", "delete", 0, 9, 0, None)
+    assert together(plain) == []
+    nothing = "No words were found that do more or less together than alone."
+    assert together(replace(plain, phrases=())) == [nothing]
+    line = "Together: not … very good −2.50; alone: not −4.50, very +0.10, good −2.00"
+    assert together(replace(plain, phrases=(Phrase((0, 2, 3), -2.5, (-4.5, 0.1, -2.0)),))) == [line]
 
 
 def test_a_span_of_a_tagger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ import { drawCounter } from "./counter.js";
 import { asks, button, field, make, nest, options, select } from "./elements.js";
 import { keepFocus } from "./focus.js";
 import { namesOf, ranks } from "./model.js";
+import { drawPhrases } from "./phrases.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
 import { go, hand } from "./views.js";
@@ -22,7 +23,6 @@ const BUDGETS = [["50", "50, a rough look"], ["200", "200"], ["500", "500"], ["2
 const USUAL_BUDGET = "200"; // the server's default
 const PROMPT = "Type a text, or press Why? at an answer in Try.";
 const TURNED = new Set(["single", "several"]); // problems whose answers can turn
-const LOOKING = "Words are being changed until the answer turns. Requests of others go first.";
 const WAITING = "The model is being asked about the text without some of its words. Requests of others go first.";
 
 let parts = null; // elements of the view
@@ -155,10 +155,8 @@ async function run() {
       hand((subject = { ...subject, text: asked.text, text_pair: asked.text_pair }));
       go("anatomy");
     });
-    const turning = make("section", "turning");
-    turning.hidden = true;
-    const turn = button("quiet", "What would turn it?", () => turnIt(asked, turning, turn));
-    fill("done", ...elements, nest("div", "further", ...(TURNED.has(context.model.task.problem) ? [turn] : []), inside), turning);
+    const further = extras().map((extra) => offer(extra, asked));
+    fill("done", ...elements, nest("div", "further", ...further.map(({ press }) => press), inside), ...further.map(({ box }) => box));
     parts.answer.querySelector(".readout").scrollIntoView({ block: "nearest", behavior: "instant" }); // below, if narrow
     parts.spoken.textContent = spoken;
   } catch (refusal) {
@@ -167,36 +165,62 @@ async function run() {
   }
 }
 
-// The smallest change that turns the answer, below the shares.
-async function turnIt(asked, box, turn) {
+// ---------------------------------------------------------------------------------------------------- further questions
+
+// What can be asked about the answer below its shares. The shares that come with it are the cheapest ones: they are not shown.
+const TURNING = {
+  question: "What would turn it?",
+  title: "What would turn it",
+  looking: "Words are being changed until the answer turns. Requests of others go first.",
+  request: () => ({ counter: true, ...(parts.words.value && { replacements: parts.words.value }) }),
+  draw: ({ counter }) => drawCounter(counter, parts.words.value),
+};
+const TOGETHER = {
+  question: "Which words act together?",
+  title: "Words that act together",
+  looking: "Words are being left out in twos and threes. Requests of others go first.",
+  request: () => ({ phrases: true }),
+  draw: drawPhrases,
+};
+
+const extras = () => [...(TURNED.has(context.model.task.problem) ? [TURNING] : []), TOGETHER];
+
+// The button that asks, and the box that the answer comes to.
+function offer(extra, asked) {
+  const one = { extra, asked, box: make("section", "extra"), mine: null };
+  one.box.hidden = true;
+  one.press = button("quiet", extra.question, () => look(one));
+  return one;
+}
+
+async function look(one) {
+  const { extra, asked, box, press } = one;
   if (parts.answer.dataset.state !== "done") return; // a new explanation is on its way
-  const { removal, budget, label, text, text_pair, model } = asked;
-  const filler = parts.words.value;
-  const request = { text, text_pair, model, label, removal, budget, method: "leave-one-out", counter: true, ...(filler && { replacements: filler }) };
   running?.abort();
-  const mine = (running = new AbortController());
-  turnAgain = () => turnIt(asked, box, turn);
-  const title = make("h3", "title", "What would turn it");
-  title.id = "explain-turning";
+  const mine = (running = one.mine = new AbortController());
+  const again = () => look(one);
+  if (extra === TURNING) turnAgain = again;
+  const title = make("h3", "title", extra.title);
+  title.id = `explain-${extra.title.toLowerCase().replaceAll(" ", "-")}`;
   box.setAttribute("aria-labelledby", title.id);
   keepFocus(() => {
-    box.replaceChildren(title, make("p", "reading", LOOKING));
+    box.replaceChildren(title, make("p", "reading", extra.looking));
     box.hidden = false;
-    turn.disabled = true;
+    press.disabled = true;
   }, () => title);
   const show = (...elements) => keepFocus(() => box.replaceChildren(title, ...elements), () => title);
   try {
-    const { counter } = await explain(request, mine.signal);
-    if (running !== mine) return;
-    const { elements, spoken } = drawCounter(counter, filler);
+    const found = await explain({ ...asked, method: "leave-one-out", ...extra.request() }, mine.signal);
+    if (one.mine !== mine) return;
+    const { elements, spoken } = extra.draw(found);
     show(...elements);
     parts.spoken.textContent = spoken;
-    turn.remove();
+    press.hidden = true;
   } catch (refusal) {
-    if (running !== mine) return;
-    turn.disabled = false;
-    if (refusal.name !== "AbortError") return show(refused(refusal, turnAgain));
-    turnAgain = null; // the view was left
+    if (one.mine !== mine) return;
+    press.disabled = press.hidden = false;
+    if (refusal.name !== "AbortError") return show(refused(refusal, again));
+    if (turnAgain && extra === TURNING) turnAgain = null; // the view was left, or another question came first
     box.hidden = true;
   }
 }

@@ -13,7 +13,7 @@ const MINUS = "\u2212";
 const figure = (value) => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(value).replace("-", MINUS);
 // Log-odds are of one size whatever the model; a number may be a price or a part of a thousandth.
 const sized = (value, unit) => (unit === "number" ? figure(value) : value.toFixed(2));
-const signed = (value, unit) => `${value < 0 ? MINUS : "+"}${sized(Math.abs(value), unit)}`;
+export const signed = (value, unit) => `${value < 0 ? MINUS : "+"}${sized(Math.abs(value), unit)}`;
 const logistic = (value) => 1 / (1 + Math.exp(-value));
 const points = (share) => `${(100 * share).toFixed(1)} points`;
 

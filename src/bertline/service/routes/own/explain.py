@@ -57,6 +57,9 @@ class ExplainRequest(BaseModel):
         200, ge=8, le=MOST_ANSWERS, description="Most answers of the model that the explanation may take."
     )
     seed: int = Field(0, ge=0, description="Of the sampled orders.")
+    phrases: bool = Field(
+        False, description="Also find words that together do more or less than alone, in up to budget answers more."
+    )
     counter: bool = Field(
         False,
         description="Also find the smallest change of words that turns the answer, in budget answers more. Where a "
@@ -71,7 +74,9 @@ class ExplainRequest(BaseModel):
 
     def settings(self) -> ExplainSettings:
         """How to explain."""
-        return ExplainSettings(method=self.method, removal=self.removal, budget=self.budget, seed=self.seed)
+        return ExplainSettings(
+            method=self.method, removal=self.removal, budget=self.budget, seed=self.seed, phrases=self.phrases
+        )
 
 
 class WordShare(BaseModel):
@@ -83,6 +88,25 @@ class WordShare(BaseModel):
     end: int
     share: float = Field(description="What it adds to the value; negative if it speaks against it.")
     error: float | None = Field(description="Standard error of the share, if orders were sampled.")
+
+
+class PhraseWord(BaseModel):
+    """A word of a phrase."""
+
+    text: str
+    side: int = Field(description="0, or 1 in the second text of a pair.")
+    start: int = Field(description="Of its characters in its text.")
+    end: int
+    alone: float = Field(description="What the value loses without this word only.")
+
+
+class PhraseShare(BaseModel):
+    """Words that do more or less together than alone."""
+
+    text: str = Field(description="Its words, with … between those that are not neighbours.")
+    words: list[PhraseWord]
+    share: float = Field(description="What the value loses without all of them. Exact: nothing is sampled.")
+    beyond: float = Field(description="share less the sum of alone; 0 of words that act independently.")
 
 
 class MeasuredFaithfulness(BaseModel):
@@ -149,6 +173,9 @@ class ExplainResponse(BaseModel):
     cut_tokens: int = Field(description="Tokens that truncation left out.")
     faithfulness: MeasuredFaithfulness | None
     completeness_error: float | None = Field(description="None: base and shares add up exactly.")
+    phrases: list[PhraseShare] | None = Field(
+        description="If they were asked for: the largest difference from their words alone first."
+    )
     counter: CounterEvidence | None = Field(None, description="If it was asked for.")
 
 
