@@ -23,7 +23,7 @@ function table(phrases, unit) {
   const heads = ["Words", `Together, ${unit.replace("-", "\u2011")}`, "Each alone"];
   const head = nest("tr", "", ...heads.map((words) => Object.assign(make("th", "", words), { scope: "col" })));
   const rows = phrases.map(({ text, words, share }) => {
-    const alone = words.map((word) => make("span", "alone", `${word.text} ${signed(word.alone, unit)}`));
+    const alone = words.map((word) => make("span", "alone", `${word.text}\u00a0${signed(word.alone, unit)}`));
     return nest("tr", "", Object.assign(make("th", "", text), { scope: "row" }), make("td", "", signed(share, unit)), nest("td", "", ...alone));
   });
   const caption = make("caption", "visually-hidden", "Words that act together, the largest difference from their shares alone first");
