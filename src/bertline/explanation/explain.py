@@ -20,7 +20,7 @@ from bertline.inference import TextClassifier
 from bertline.text import Input
 from bertline.text.reading import texts_of
 
-LONG_WORDS = 60  # more, and sentences come first
+LONG_WORDS = 60  # more, and sentences come first in the tree
 OPENED = 0.8  # of the sentences' shares that opened sentences have together
 
 Array = np.ndarray[Any, Any]
@@ -115,11 +115,13 @@ def _integrated(model: Answering, asked: Question, settings: ExplainSettings) ->
 def _shares(asked: Question, settings: ExplainSettings) -> tuple[Shares, int]:
     """The share of each word, and how many answers that took.
 
-    Of a long text sentences get shares first, with a third of the budget, and then the words of those that matter.
+    Of a text that is too long for that, sentences get shares first, with a third of the budget, and then the words of
+    those that matter.
     """
     sentences = sentences_of(asked.words, texts_of(asked.one))
+    most = LONG_WORDS if settings.method == "partition" else settings.budget - 2  # each word is left out once
     try:
-        if len(asked.words) <= LONG_WORDS or len(sentences) < 3 or settings.method == "leave-one-out":
+        if len(asked.words) <= most or len(sentences) < 3 or settings.method == "leave-one-out":
             value = _value(asked, [[place] for place in range(len(asked.words))], settings, settings.budget)
             return _by(settings, value, sentences), value.computed
         return _by_sentence(asked, settings, sentences)

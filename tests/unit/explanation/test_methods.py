@@ -70,6 +70,33 @@ def test_errors_are_as_large_as_stated() -> None:
     assert hits >= 48
 
 
+def test_few_orders_are_drawn_towards_what_words_add_at_the_ends() -> None:
+    """The first three words add 8 together: 8/3 each, and 4 at both ends. One order and its reverse are 16/9 off."""
+
+    def off(budget: int) -> tuple[int, float]:
+        def worth(there: set[int]) -> float:
+            return 8.0 * ({0, 1, 2} <= there) - 8.0 * bool(there & {3, 4, 5})
+
+        found = [shapley(game(30, worth, budget=budget), seed=seed) for seed in range(8)]
+        assert [one.words.sum() for one in found] == pytest.approx([0.0] * 8, abs=1e-9)
+        return found[0].orders, float(np.mean([np.abs(one.words[:3] - 8 / 3).mean() for one in found]))
+
+    assert off(62) == (0, pytest.approx(4 / 3))
+    assert off(150) == (2, pytest.approx(4 / 3))
+    orders, many = off(600)
+    assert orders > 10
+    assert many < 0.6
+
+
+def test_each_word_is_left_out_once_where_no_more_fits() -> None:
+    value = game(20, lambda there: negated(there) + 0.1 * len(there), budget=22)
+    found = shapley(value)
+    assert (value.computed, found.orders, found.errors) == (22, 0, None)
+    assert found.words.sum() + found.base == pytest.approx(found.whole, abs=1e-9)
+    lone = leave_one_out(game(20, lambda there: negated(there) + 0.1 * len(there))).words
+    np.testing.assert_allclose(found.words - found.words.mean(), lone - lone.mean(), atol=1e-9)
+
+
 def test_a_tree_divides_exactly_where_the_budget_allows() -> None:
     found = partition(game(4, negated), balanced(range(4)))
     np.testing.assert_allclose(found.words, [-1.5, -1.5, 0.5, 0.0], atol=1e-12)
