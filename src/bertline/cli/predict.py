@@ -62,8 +62,8 @@ def predict(
         typer.Option(
             "--input",
             "-i",
-            help="Table to label: CSV, TSV, JSON lines or Parquet, plain or gzipped, or -. Or a directory or s3:// "
-            "address of tables.",
+            help="Table to label: CSV, TSV, JSON lines or Parquet, plain or gzipped, or -. Or .txt file with a text on "
+            "each line. Or a directory or s3:// address of tables.",
         ),
     ] = None,
     target: Annotated[
@@ -103,6 +103,13 @@ def predict(
     several: Annotated[
         bool, typer.Option("--several", help="Judge each label of --labels by itself, for entailment models.")
     ] = False,
+    dimensions: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Keep the first so many dimensions of an embedding, if the model was trained for it (--matryoshka).",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text; not with --input.")] = False,
     engine: Annotated[
         str | None, typer.Option(help="Engine to answer with, torch included; without it the bundle's first.")
@@ -172,7 +179,8 @@ def predict(
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
             how = {"top_k": top_k, "targets": targets, "as_json": as_json, "engine": engine}
-            _label_texts(bundle, _inputs(texts or [], seconds), settings, {**how, "candidates": candidates})
+            how.update(candidates=candidates, dimensions=dimensions)
+            _label_texts(bundle, _inputs(texts or [], seconds), settings, how)
             return
         if seconds:
             raise UsageError("--text-pair goes with texts: name the column of a table with --text-pair-column")
@@ -180,7 +188,8 @@ def predict(
             raise UsageError("texts and --input were both given: give one of them")
         if as_json:
             raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
-        _label_table(bundle, (source, target, settings, overwrite, targets, candidates), top_k, engine, spread)
+        given = (source, target, settings, overwrite, targets, candidates, dimensions)
+        _label_table(bundle, given, top_k, engine, spread)
 
 
 def _label_table(bundle: Path, given: tuple[Any, ...], top_k: int | None, engine: str | None, spread: Spread) -> None:

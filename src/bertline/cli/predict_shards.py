@@ -10,6 +10,7 @@ from bertline.cli.predict_screen import note
 from bertline.cli.predict_table import Table
 from bertline.cli.shards_screen import ShardsScreen
 from bertline.cli.spread import Spread
+from bertline.data.corpus import is_plain
 from bertline.data.formats import STANDARD, output_format_of
 from bertline.data.rows import rows_left_out
 from bertline.destination import check_name, claim
@@ -42,8 +43,9 @@ def label_shards(
     source, target = (_absolute(one) for one in (table.source, table.target if file is None else f"{file}.shards"))
     words = None if table.targets is None else tuple(table.targets)
     work = Work(
-        bundle.resolve(), source, target, table.settings, top_k, words, table.candidates, address=address_of(bundle)
-    )
+        bundle.resolve(), source, target, table.settings, top_k, words, table.candidates,
+        dimensions=table.dimensions, address=address_of(bundle),
+    )  # fmt: skip
     cluster = connect(spread.ray) if spread.ray is not None else nullcontext()
     with cluster as connected, ShardsScreen(spread.core_hour) as screen:
         workers = 1 if own is None else own[1]
@@ -96,6 +98,9 @@ def _file(table: Table, spread: Spread) -> Path | None:
         )
     if spread.ray is not None and spread.shard is not None:
         raise UsageError("--ray and --shard were both given: a cluster's workers share the shards by themselves")
+    if is_plain(table.source, table.settings):
+        fault = f"{table.source} has one text per line, and shards are of tables"
+        raise UsageError(f"{fault}: leave out the flags of shards")
     target = table.target
     if target.startswith(S3_SCHEME) or target.endswith("/") or Path(target).is_dir() or not is_table(target):
         if table.overwrite:

@@ -19,6 +19,7 @@ from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
 from bertline.data.settings import Reads, TableSettings
 from bertline.data.table import open_writer
+from bertline.data.text_lines import check_lines, open_text_lines
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
 from bertline.inference import predict_stream
@@ -43,6 +44,7 @@ class Table:
     overwrite: bool = False
     targets: Sequence[str] | None = None  # words to choose from
     candidates: Candidates | None = None  # labels that the model was not trained on
+    dimensions: int | None = None  # leading ones of an embedding to keep
     copy: str | None = None  # of a pipe, on disk
 
     @property
@@ -52,11 +54,14 @@ class Table:
 
     @property
     def input_format(self) -> Format:
-        """``--format``, else what the input's name says.
+        """``--format``, else what the input's name says; a file with one text per line is read like a CSV.
 
         Raises:
+            UsageError: as ``check_lines``.
             DataError: neither says it.
         """
+        if check_lines(self.source, self.settings):
+            return "csv"
         return format_of(self.source, self.settings.format)
 
     @property
@@ -86,6 +91,8 @@ class Table:
 
     def opened(self) -> tuple[Head, Iterator[Row | BadRow]]:
         """The input's head, and all of its rows."""
+        if check_lines(self.source, self.settings):
+            return open_text_lines(self.source, self.settings)
         settings = self.settings.model_copy(update={"format": self.input_format})
         return settings.opened(self.source if self.copy is None else self.copy, self.name)
 
@@ -131,7 +138,7 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
         # A second; the survey takes minutes.
         predictor, tally = load_with_labels(bundle, table.candidates, engine=engine), LabelTally()
         screen.begin("checking")
-        spec, required = spec_of(predictor, top_k, table.targets), predictor.spec.required
+        spec, required = spec_of(predictor, top_k, table.targets, table.dimensions), predictor.spec.required
         legible = Tokenizer.from_bundle(bundle).reads
         survey, rows = take_survey(table, screen, legible, predictor.spec.reads, required=required)
         top, [example] = top_of(predictor, top_k), predictor.predict([required])
@@ -223,6 +230,9 @@ def take_survey(
             output's format cannot hold.
     """
     skip = table.settings.skip_bad_rows
+    if reads != "text" and check_lines(table.source, table.settings):
+        what = "pairs of texts" if reads == "pair" else "a query and a text"
+        raise DataError(f"{table.name} has one text per line, and the model reads {what}: give a table with both")
     head, rows = table.opened()
     head.require_rows("texts to label", skip=skip)
     texts = text_columns(table.settings, head, reads)

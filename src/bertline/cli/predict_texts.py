@@ -46,6 +46,7 @@ class How:
         as_json: write JSON lines.
         engine: by name; None is the bundle's first.
         candidates: labels that the model was not trained on; None is the model's own task.
+        dimensions: leading dimensions of an embedding to keep; None is all.
     """
 
     top_k: int | None = None
@@ -53,6 +54,7 @@ class How:
     as_json: bool = False
     engine: str | None = None
     candidates: Candidates | None = None
+    dimensions: int | None = None
 
 
 def label_arguments(bundle: Path, texts: Sequence[Input], how: How) -> None:
@@ -166,7 +168,7 @@ def good_lines(
 
 
 def _layout(predictor: Predictor, how: How, *, echo: bool) -> tuple[Layout, TaskSpec | None]:
-    spec = spec_of(predictor, how.top_k, how.targets)
+    spec = spec_of(predictor, how.top_k, how.targets, how.dimensions)
     return layout_of(predictor, how.top_k, as_json=how.as_json, echo=echo), spec
 
 

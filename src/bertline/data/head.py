@@ -80,7 +80,7 @@ class Head:
                 bad.add(row)
         if bad:
             raise bad.error(skipped=skip)
-        what = "a header line but no rows" if self.format in ("csv", "tsv") else "no rows"
+        what = "a header line but no rows" if self.header and self.format in ("csv", "tsv") else "no rows"
         raise DataError(f"{self.source} has {what}: give {wanted}{self.hint}")
 
 

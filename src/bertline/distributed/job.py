@@ -17,7 +17,7 @@ from bertline.distributed.plan import NAME, InputFile, Job, Plan, check_same, re
 from bertline.errors import DataError, UsageError
 from bertline.inference import Predictor
 from bertline.inference.added_columns import AddedColumns
-from bertline.inference.requested import top_of
+from bertline.inference.requested import spec_of, top_of
 from bertline.inference.zero_shot import load_with_labels
 from bertline.text import Tokenizer
 
@@ -85,6 +85,7 @@ def open_job(
             return Opened(work, plan, place)
         _check_empty(place, work.target)
         predictor = load_with_labels(work.bundle, work.candidates, engine=engine)
+        spec_of(predictor, work.top_k, work.targets, work.dimensions)  # refuses what the model cannot do
         plan = _made(work, predictor, inputs, files, job(predictor.engine), workers, watch)
         place.put(NAME, plan.model_dump_json().encode())
     return Opened(work, plan, place)
@@ -122,7 +123,7 @@ def _flags(work: Work) -> dict[str, Any]:
     """What the command was given that must not change, by the names of its flags."""
     settings = work.settings.model_dump(mode="json", include=set(READING), exclude_defaults=True)
     labels = {} if work.candidates is None else asdict(work.candidates)
-    given = {"top_k": work.top_k, "target": work.targets, **labels}
+    given = {"top_k": work.top_k, "target": work.targets, "dimensions": work.dimensions, **labels}
     plain = {name: list(one) if isinstance(one, tuple) else one for name, one in given.items()}
     return {**settings, **{name: one for name, one in plain.items() if one not in (None, False)}}
 

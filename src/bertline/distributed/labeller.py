@@ -47,6 +47,7 @@ class Work:
         targets: words to choose from.
         candidates: labels that come with the texts.
         lanes: batches computed at a time; None is one per core.
+        dimensions: leading dimensions of an embedding to keep; None is all.
         address: from which a machine without the directory fetches the bundle into its own cache.
     """
 
@@ -58,6 +59,7 @@ class Work:
     targets: tuple[str, ...] | None = None
     candidates: Candidates | None = None
     lanes: int | None = None
+    dimensions: int | None = None
     address: str | None = None
 
 
@@ -80,7 +82,7 @@ class Labeller:
         self._predictor = load_with_labels(
             bundle, work.candidates, engine=plan.job.engine, lanes=work.lanes, checksum=plan.job.bundle
         )
-        self._spec = spec_of(self._predictor, work.top_k, work.targets)
+        self._spec = spec_of(self._predictor, work.top_k, work.targets, work.dimensions)
         self._required = self._predictor.spec.required
         self._top = top_of(self._predictor, work.top_k)
         self._legible = Tokenizer.from_bundle(bundle).reads

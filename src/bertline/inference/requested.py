@@ -8,17 +8,25 @@ from types import MappingProxyType
 from bertline.errors import UsageError
 from bertline.inference.predictor import Predictor
 from bertline.tasks.contract import TaskSpec
+from bertline.tasks.embed.spec import Spec as Embedder
 
 Top = Mapping[str, int]  # the argument ``top_k`` of an answer's methods, where it was given
 DEFAULT: Top = MappingProxyType({})
 
 
-def spec_of(predictor: Predictor, top_k: int | None, targets: Sequence[str] | None) -> TaskSpec | None:
+def spec_of(
+    predictor: Predictor, top_k: int | None, targets: Sequence[str] | None, dimensions: int | None = None
+) -> TaskSpec | None:
     """The spec to answer with; None is the model's own.
 
     Raises:
-        UsageError: words to choose from were given and the model fills in none.
+        UsageError: words to choose from were given and the model fills in none; or dimensions to keep, and it gives
+            no embeddings or was not trained to be cut to them.
     """
+    if dimensions is not None:
+        if not isinstance(predictor.spec, Embedder):
+            raise UsageError(f"--dimensions is for embedding models, and {predictor.name} is none: leave it out")
+        return predictor.spec.keeping(dimensions, predictor.name)
     if predictor.spec.chooses:
         return predictor.spec.choosing(top_k, targets)
     if targets is not None:

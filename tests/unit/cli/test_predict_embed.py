@@ -112,6 +112,34 @@ def test_a_table_gets_the_embeddings(vectors: Path, tmp_path: Path, suffix: str)
     assert np.array(written, dtype=np.float32).tolist() == rows.tolist()
 
 
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("short") / "short"
+    write_tiny_bundle(path, task=Spec(dimensions=(16, 8)), pooling="mean")
+    return path
+
+
+@pytest.mark.parametrize("flags", [(), ("--shard-rows", 1)], ids=["one table", "shards"])
+def test_the_first_dimensions_are_kept_and_normalised_anew(short: Path, tmp_path: Path, flags: tuple[object]) -> None:
+    rows = bertline.load(short).embed(TEXTS, dimensions=8)
+    lines = run("predict", short, *TEXTS, "--json", "--dimensions", 8).splitlines()
+    assert [json.loads(line)["embedding"] for line in lines] == rows.tolist()
+    (tmp_path / "in.csv").write_text("text\n" + "".join(f'"{text}"\n' for text in TEXTS), encoding="utf-8")
+    run("predict", short, "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv", "--dimensions", 8, *flags)
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        assert [json.loads(row["embedding"]) for row in csv.DictReader(file)] == rows.tolist()
+
+
+def test_dimensions_that_a_model_was_not_trained_for_are_refused(short: Path, bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="short was not trained to be cut to 4 dimensions: give 16 or 8, or leave"):
+        run("predict", short, *TEXTS, "--dimensions", 4)
+    (tmp_path / "in.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    table = ("predict", bundle, "--input", tmp_path / "in.txt", "--output", tmp_path / "out.csv")
+    with pytest.raises(UsageError, match="--dimensions is for embedding models, and tiny is none: leave it out"):
+        run(*table, "--dimensions", 8)
+    assert not (tmp_path / "out.csv").exists()
+
+
 @pytest.mark.usefixtures("no_cold_starts")
 def test_an_imported_embedder_is_optimized_on_halves_of_texts(vectors: Path, tmp_path: Path) -> None:
     bundle, texts = tmp_path / "vectors", [*random_texts(40, seed=3), "two words"]

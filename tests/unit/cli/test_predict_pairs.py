@@ -130,3 +130,11 @@ def test_second_texts_that_fit_nothing(bundles: Path, bundle: str, arguments: li
     result = bertline(bundles / bundle, *arguments)
     assert isinstance(result.exception, UsageError)
     assert message in str(result.exception)
+
+
+def test_a_text_file_has_no_pairs(bundles: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\n", encoding="utf-8")
+    result = bertline(bundles / "pairs", "--input", tmp_path / "in.txt")
+    assert "in.txt has one text per line, and the model reads pairs of texts: give a table with both" in str(
+        result.exception
+    )

@@ -83,3 +83,9 @@ def test_a_file_that_exists_is_replaced_on_request(bundle: Path, source: Path, t
     command = ("predict", bundle, "--input", source, "--output", target, "--shard-rows", "50")
     assert "exists: name another file, or pass --overwrite" in run(*command)
     assert "300 rows: " in run(*command, "--overwrite")
+
+
+def test_lines_of_text_are_no_shards(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\n", encoding="utf-8")
+    said = run("predict", bundle, "--input", tmp_path / "in.txt", "--output", tmp_path / "out", "--shard", "1/2")
+    assert said.endswith("in.txt has one text per line, and shards are of tables: leave out the flags of shards")

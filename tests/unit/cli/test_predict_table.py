@@ -282,3 +282,20 @@ def test_a_conll_file_is_not_written(tmp_path: Path) -> None:
     assert given.output_format == "jsonl"
     with pytest.raises(DataError, match=r"b\.conll cannot be a CoNLL file, which is only read: name it \.jsonl"):
         _ = Table(str(tmp_path / "a.conll"), str(tmp_path / "b.conll")).output_format
+
+
+def test_a_text_file_has_a_row_for_each_line(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "in.txt.gz"
+    path.write_bytes(gzip.compress("\r\n".join(TEXTS).encode() + b"\n\n"))
+    rows = labelled(bundle, table(path))
+    assert [row["text"] for row in rows] == TEXTS
+    assert found(rows) == expected(bundle, TEXTS)
+    assert Table(str(path)).output_format == "csv"
+
+
+def test_an_empty_line_within_a_text_file_is_a_bad_row(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("a film\n\nit is so\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in\.txt has 1 bad row \(line 2: an empty line\); fix it or pass --skip-bad-"):
+        labelled(bundle, table(path))
+    assert [row["text"] for row in labelled(bundle, table(path, skip_bad_rows=True))] == ["a film", "it is so"]

@@ -34,10 +34,13 @@ class Answer:
 def vectors(spec: Spec, rows: Sequence[Sequence[Array]]) -> Float[Array, "texts hidden"]:
     """The embedding of each text as the model has it, fp32; of several pieces the mean counts.
 
+    Cut to the dimensions that the spec keeps, then normalised.
+
     >>> vectors(Spec(), [[np.array([3.0, 4.0])]]).round(1).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
     means = np.array([np.mean(own, axis=0, dtype=np.float64) for own in rows]).astype(np.float32)
+    means = means[:, : spec.kept]
     return normalised(means) if spec.normalised else means
 
 

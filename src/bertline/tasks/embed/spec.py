@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from bertline.data.examples import Dataset
 from bertline.data.settings import TaskSettings
@@ -39,6 +39,7 @@ class Spec(TaskSpec):
     normalised: bool = True
     dimensions: tuple[Annotated[int, Field(ge=1)], ...] = ()
     highest: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
+    _kept: int | None = PrivateAttr(None)
 
     @classmethod
     def kind_to_learn(cls, settings: TaskSettings) -> TargetKind:
@@ -98,6 +99,22 @@ class Spec(TaskSpec):
             return [("Learns", f"that texts with the same label are alike; {len({*targets}):,} labels")]
         kind = "triplets" if any(len(texts_of(one.input)) > 2 for one in readings) else "pairs"
         return [("Learns", f"which texts belong together, from {len(targets):,} {kind}")]
+
+    @property
+    def kept(self) -> int | None:
+        """The leading dimensions that an answer keeps; None is all."""
+        return self._kept
+
+    def keeping(self, dimensions: int | None, name: str) -> Spec:
+        """The spec of one request, whose answers keep so many leading dimensions.
+
+        Raises:
+            UsageError: as ``check_dimensions``.
+        """
+        self.check_dimensions(dimensions, name)
+        own = self.model_copy()
+        own._kept = dimensions
+        return own
 
     def check_dimensions(self, dimensions: int | None, name: str) -> None:
         """Check that an embedding can be cut to so many dimensions and stay reliable.
