@@ -47,8 +47,8 @@ def cluster(
     With --output, all rows and columns of the table are written, and cluster (1 is the largest), cluster_name and
     cluster_similarity (the cosine with the cluster's centre).
     """
+    from bertline.cli.embedded_tables import asked, table_to_write, write_rows
     from bertline.cli.predict_screen import note
-    from bertline.cli.similarity import asked, table_to_write, write_rows
     from bertline.similarity.clusters import clusters_of
 
     with table_to_write(data, target, settings, overwrite=overwrite), asked(bundle, data, settings) as (index, notify):

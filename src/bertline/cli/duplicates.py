@@ -53,8 +53,8 @@ def duplicates(
     """
     if drop and target is None:
         raise UsageError("--drop goes with --output: name the table to write")
+    from bertline.cli.embedded_tables import asked, table_to_write, write_rows
     from bertline.cli.predict_screen import note
-    from bertline.cli.similarity import asked, table_to_write, write_rows
     from bertline.similarity.duplicates import check_threshold, duplicates_of
 
     check_threshold(threshold)

@@ -44,8 +44,8 @@ def index(
     The index is a directory with the rows (rows.jsonl) and their embeddings, each of length 1 (vectors.npy). Any
     bundle can embed; a model that was trained for it, or imported with `models import`, does it best.
     """
+    from bertline.cli.embedded_tables import progress, sentences
     from bertline.cli.predict_screen import note
-    from bertline.cli.similarity import progress, sentences
     from bertline.similarity.build import build_index
 
     with progress() as notify:

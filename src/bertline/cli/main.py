@@ -22,7 +22,8 @@ TRAINING = ("train", "pretrain", "distill", "retrain")  # verbs whose threads wa
 # In the order of ``bertline --help``; each is a module of this package with a function ``register``.
 VERBS = (
     *("train", "vocab", "pretrain", "generate", "context", "evaluate", "compare", "gate", "drift", "retrain"),
-    *("distill", "optimize", "predict", "explain", "scan", "join", "index", "nearest", "cluster", "duplicates", "plan"),
+    *("distill", "optimize", "predict", "explain", "scan", "join", "index", "nearest", "similarity"),
+    *("cluster", "duplicates", "plan"),
     *("serve", "auth", "tls", "models", "feedback", "observe", "top", "deploy"),
 )
 

@@ -55,8 +55,8 @@ def nearest(
     """
     if bool(texts) == (source is not None):
         raise UsageError("give the texts, or a table of them with --input, and not both")
+    from bertline.cli.embedded_tables import asked, read_queries, table_to_write, write_rows
     from bertline.cli.predict_texts import check_texts, reader_of
-    from bertline.cli.similarity import asked, read_queries, table_to_write, write_rows
     from bertline.inference import load_predictor
     from bertline.similarity.nearest import neighbours_of
 

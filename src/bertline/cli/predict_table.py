@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,21 +17,24 @@ from bertline.data.formats import STANDARD, Format, format_of, is_gzip_name, nam
 from bertline.data.head import Head
 from bertline.data.outline import Outline
 from bertline.data.rows import BadRow, BadRows, Row
-from bertline.data.settings import Reads, TableSettings
+from bertline.data.settings import TableSettings
 from bertline.data.table import open_writer
 from bertline.data.text_lines import check_lines, open_text_lines
 from bertline.destination import check_name, check_place, check_room, claim
 from bertline.errors import DataError, UsageError
-from bertline.inference import predict_stream
+from bertline.inference import Predictor, predict_stream
 from bertline.inference.added_columns import AddedColumns
 from bertline.inference.label_tally import LabelTally
 from bertline.inference.requested import spec_of, top_of
 from bertline.inference.table_texts import Legible, checked_row, good_rows, input_of, text_columns
 from bertline.inference.zero_shot import load_with_labels
+from bertline.tasks.contract import TaskSpec
 from bertline.tasks.zero_shot import Candidates
 from bertline.text import Tokenizer
 
 WHAT = "the output"  # in messages about where it goes
+
+Load = Callable[[Path], Predictor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,17 @@ class Survey:
     outline: Outline | None
 
 
-def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine: str | None = None) -> None:
+def label_table(
+    bundle: Path, table: Table, top_k: int | None = None, *, engine: str | None = None, load: Load | None = None
+) -> None:
     """Label a table. A file is read twice, so that its bad rows are found before hours of work and not after.
+
+    Args:
+        bundle: of the model.
+        table: what to label, and where the labels go.
+        top_k: labels or words to give.
+        engine: by name; None is the bundle's first.
+        load: makes the predictor; None is the bundle's own, or that of the table's candidate labels.
 
     Raises:
         UsageError: the output must not be written.
@@ -136,11 +148,12 @@ def label_table(bundle: Path, table: Table, top_k: int | None = None, *, engine:
     shown = table.target != STANDARD or not sys.stdout.isatty()
     with claimed(table), _read_twice(table) as table, PredictScreen(shown=shown) as screen:
         # A second; the survey takes minutes.
-        predictor, tally = load_with_labels(bundle, table.candidates, engine=engine), LabelTally()
+        predictor = load(bundle) if load else load_with_labels(bundle, table.candidates, engine=engine)
+        tally = LabelTally()
         screen.begin("checking")
         spec, required = spec_of(predictor, top_k, table.targets, table.dimensions), predictor.spec.required
         legible = Tokenizer.from_bundle(bundle).reads
-        survey, rows = take_survey(table, screen, legible, predictor.spec.reads, required=required)
+        survey, rows = take_survey(table, screen, legible, predictor.spec, required)
         top, [example] = top_of(predictor, top_k), predictor.predict([required])
         added = AddedColumns.choose(survey.columns, [*example.columns(**top)], predictor.name)
         screen.begin("labelling", survey.rows)
@@ -214,7 +227,7 @@ def _read_twice(table: Table) -> Iterator[Table]:
 
 
 def take_survey(
-    table: Table, screen: PredictScreen, legible: Legible, reads: Reads = "text", *, required: str = ""
+    table: Table, screen: PredictScreen, legible: Legible, spec: TaskSpec, required: str
 ) -> tuple[Survey, Generator[Row]]:
     """What the table has, and its good rows from the beginning.
 
@@ -222,7 +235,7 @@ def take_survey(
         table: where it is.
         screen: shows how far it is.
         legible: does the model read anything of a text?
-        reads: what the model reads.
+        spec: of the model.
         required: what every text must contain.
 
     Raises:
@@ -230,12 +243,12 @@ def take_survey(
             output's format cannot hold.
     """
     skip = table.settings.skip_bad_rows
-    if reads != "text" and check_lines(table.source, table.settings):
-        what = "pairs of texts" if reads == "pair" else "a query and a text"
-        raise DataError(f"{table.name} has one text per line, and the model reads {what}: give a table with both")
+    if spec.pairs and check_lines(table.source, table.settings):
+        what = "pairs of texts" if spec.reads == "pair" else "a query and a text"
+        raise DataError(f"{table.name} has one text per line, and what is read is {what}: give a table with both")
     head, rows = table.opened()
     head.require_rows("texts to label", skip=skip)
-    texts = text_columns(table.settings, head, reads)
+    texts = text_columns(table.settings, head, spec.reads, alike=spec.apart)
     outline, bad = Outline(head.source, table.output_format, head.place), head.bad_rows()
     rows = (checked_row(row, texts, legible, outline, required) for row in rows)
     if table.is_pipe:

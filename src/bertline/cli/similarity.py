@@ -1,123 +1,76 @@
-"""What the verbs about embedded texts share: the index they ask, the progress, and the tables they write."""
+"""``bertline similarity``: how alike two texts are, or those of each row of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from typing import Annotated
 
-from bertline.cli.predict_screen import PredictScreen, note, skipped_sentence
-from bertline.cli.predict_table import Table, check_output, claimed
-from bertline.data.columns import unread_fault
-from bertline.data.corpus import inputs_of, settings_beside
-from bertline.data.formats import STANDARD, name_of
-from bertline.data.rows import BadRows, Row
+import typer
+
+from bertline.cli.settings_flags import with_settings
+from bertline.cli.similarity_flags import AsJson, Bundle, Overwrite
+from bertline.data.formats import STANDARD
 from bertline.data.settings import TableSettings
-from bertline.data.table import open_writer
-from bertline.errors import DataError
-from bertline.inference.added_columns import AddedColumns
-from bertline.inference.table_texts import Legible
-from bertline.similarity.build import Load
-from bertline.similarity.index import Index
-from bertline.similarity.opened import opened
+from bertline.errors import UsageError
 
-Values = Mapping[str, object]
-Notify = Callable[[str, int, int | None], None]
+EPILOG = (
+    'Examples: bertline similarity minilm "the parcel never arrived" "my order is missing" · '
+    "bertline similarity minilm --input pairs.csv --output compared.csv"
+)
 
 
-@contextmanager
-def progress() -> Iterator[Notify]:
-    """Within: shows on a terminal how far the work is."""
-    with PredictScreen() as screen:
-        current, reached = "", 0
-
-        def notify(what: str, done: int, of: int | None) -> None:
-            nonlocal current, reached
-            if what != current:
-                screen.begin(what, of)
-                current, reached = what, 0
-            screen.advance(done - reached)
-            reached = done
-
-        yield notify
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(with_settings(TableSettings)(similarity))
 
 
-@contextmanager
-def asked(
-    bundle: Path, data: str, settings: TableSettings, embedder: Load | None = None
-) -> Iterator[tuple[Index, Notify]]:
-    """Within: the index of ``data``, and what shows the progress; ``embedder`` as ``build_index``."""
-    with progress() as notify, opened(bundle, data, settings, notify, embedder) as index:
-        if not Path(data).is_dir():
-            for sentence in sentences(index):
-                note(sentence)
-        yield index, notify
-
-
-def sentences(index: Index) -> Iterator[str]:
-    """What was left out of an index."""
-    facts = index.facts
-    if facts.skipped:
-        yield f"note: {facts.skipped:,} bad {'row' if facts.skipped == 1 else 'rows'} left out"
-    if facts.cut:
-        were = "was" if facts.cut == 1 else "were"
-        yield f"note: {facts.cut:,} of {facts.rows:,} texts {were} too long to be read whole"
-
-
-@contextmanager
-def table_to_write(data: str, target: str | None, settings: TableSettings, *, overwrite: bool) -> Iterator[None]:
-    """Within: the output, if there is one, can be written and is ours.
-
-    Raises:
-        UsageError, DestinationError: as ``check_output`` and ``claim``.
-    """
-    if target is None:
-        yield
-        return
-    table = Table(data, target, settings, overwrite)
-    check_output(table)
-    with claimed(table):
-        yield
-
-
-def read_queries(source: str, settings: TableSettings, legible: Legible) -> list[tuple[int, str]]:
-    """The line and the text of each row.
-
-    Raises:
-        DataError: a row cannot be used, or there are none.
-    """
-    bad = BadRows(name_of(source, "input"))
-    out: list[tuple[int, str]] = []
-    for line, text in inputs_of(source, settings_beside(source, settings), bad):
-        fault = unread_fault(Row(line, {"text": text}), "text", legible)
-        if fault is None:
-            out.append((line, str(text)))
-        else:
-            bad.add(fault)
-    if bad and not (out and settings.skip_bad_rows):
-        raise bad.error(skipped=settings.skip_bad_rows)
-    if not out:
-        raise DataError(f"{bad.source} has no texts: give rows with a text")
-    note(skipped_sentence(bad))
-    return out
-
-
-def write_rows(
-    target: str, index: Index, settings: TableSettings, names: Sequence[str], rows: Iterable[tuple[Row, Values]]
+def similarity(
+    bundle: Bundle,
+    settings: TableSettings,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Texts to compare: the first one with each of the others."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--input", "-i", help="Table with two columns of text, instead of TEXT.")
+    ] = None,
+    target: Annotated[str, typer.Option("--output", "-o", help="Table to write; - is standard output.")] = STANDARD,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write rows of an index with further columns, under names that the table does not have.
+    """Compare texts by their meaning: the cosine of their embeddings, −1 to 1.
 
-    Args:
-        target: where to.
-        index: of the rows.
-        settings: their format goes where the target's name has none.
-        names: of the further columns.
-        rows: with the values of these columns.
+    Prints the cosine and the other text, with tabs between. To a table it adds the columns similarity and cut_tokens
+    (what was too long to read). Columns are found by names such as sentence1 and sentence2, question and answer, or
+    named with --text-column and --text-pair-column.
     """
-    existing = [*next(index.rows()).values]
-    added = AddedColumns.named(existing, names, index.facts.model)
-    columns = [*existing, *added.columns]
-    with open_writer(target, format=Table(STANDARD, target, settings).output_format, columns=columns) as writer:
-        for row, values in rows:
-            writer.write(row.values, {added.prefix + name: value for name, value in values.items()})
-    note(added.sentence())
+    if bool(texts) == (source is not None):
+        raise UsageError("give two texts or more, or a table of pairs with --input, and not both")
+    if source is None:
+        if target != STANDARD or overwrite:
+            raise UsageError(f"--{'overwrite' if overwrite else 'output'} goes with --input: name the table of pairs")
+        _compare(bundle, texts or [], as_json=as_json)
+        return
+    if as_json:
+        raise UsageError("--json is for texts: with --input, name the --output .jsonl or pass --format jsonl")
+    from bertline.cli.predict_table import Table, label_table
+    from bertline.inference.similarity import load_similarity
+
+    label_table(bundle, Table(source, target, settings, overwrite), load=load_similarity)
+
+
+def _compare(bundle: Bundle, texts: list[str], *, as_json: bool) -> None:
+    if len(texts) < 2:
+        raise UsageError("there is one text: give another one to compare it with")
+    from bertline.cli.predict_lines import json_line
+    from bertline.cli.predict_screen import note
+    from bertline.cli.predict_texts import check_texts, reader_of
+    from bertline.inference.label_tally import LabelTally
+    from bertline.inference.similarity import load_similarity
+
+    check_texts(texts, reader_of(bundle))
+    predictor, tally = load_similarity(bundle), LabelTally()
+    pairs = [(texts[0], other) for other in texts[1:]]
+    for pair, answer in zip(pairs, predictor.predict(pairs), strict=True):
+        typer.echo(json_line(pair, answer) if as_json else f"{answer.similarity:.4f}\t{' '.join(pair[1].split())}")
+        tally.add(answer)
+    note(tally.cut_sentence(predictor.max_tokens))

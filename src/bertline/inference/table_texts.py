@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from bertline.data.columns import PAIR_NAMES, TEXT_NAMES, find_column, shortened, string_fault, unread_fault
+from bertline.data.columns import (
+    ANCHOR_NAMES,
+    PAIR_NAMES,
+    POSITIVE_NAMES,
+    TEXT_NAMES,
+    find_column,
+    shortened,
+    string_fault,
+    unread_fault,
+)
 from bertline.data.head import Head
 from bertline.data.names import canonical
 from bertline.data.outline import Outline
@@ -22,8 +31,14 @@ def input_of(row: Row, columns: Sequence[str]) -> Input:
     return (first, second[0]) if second else first
 
 
-def text_columns(settings: TableSettings, head: Head, reads: Reads) -> tuple[str, ...]:
+def text_columns(settings: TableSettings, head: Head, reads: Reads, *, alike: bool = False) -> tuple[str, ...]:
     """The column of the text; and that of the second text of a pair, or of the text after the query's.
+
+    Args:
+        settings: may name columns.
+        head: of the table.
+        reads: what the model reads.
+        alike: the texts of a pair may have the names of texts that embedders learn from.
 
     Raises:
         DataError: there is no such column, or the model reads single texts.
@@ -36,11 +51,12 @@ def text_columns(settings: TableSettings, head: Head, reads: Reads) -> tuple[str
         raise DataError(f"--text-pair-column {second}: the model reads single texts; leave it out")
     if reads == "text":
         return (_text_column(settings, head),)
-    pair = head.find_column(second, PAIR_NAMES, "text-pair")
+    names = (ANCHOR_NAMES, POSITIVE_NAMES) if alike else (TEXT_NAMES, PAIR_NAMES)
+    pair = head.find_column(second, names[1], "text-pair")
     others = [one for one in head.columns if one != pair]
     if len(others) == 1 and settings.text_column is None:
         return others[0], pair
-    return find_column(head.source, others, settings.text_column, TEXT_NAMES, "text"), pair
+    return find_column(head.source, others, settings.text_column, names[0], "text"), pair
 
 
 def _text_column(settings: TableSettings, head: Head) -> str:

@@ -120,7 +120,9 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("flags", [(), ("--shard-rows", 1)], ids=["one table", "shards"])
-def test_the_first_dimensions_are_kept_and_normalised_anew(short: Path, tmp_path: Path, flags: tuple[object]) -> None:
+def test_the_first_dimensions_are_kept_and_normalised_anew(
+    short: Path, tmp_path: Path, flags: tuple[object, ...]
+) -> None:
     rows = bertline.load(short).embed(TEXTS, dimensions=8)
     lines = run("predict", short, *TEXTS, "--json", "--dimensions", 8).splitlines()
     assert [json.loads(line)["embedding"] for line in lines] == rows.tolist()

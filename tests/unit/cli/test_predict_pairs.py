@@ -135,6 +135,6 @@ def test_second_texts_that_fit_nothing(bundles: Path, bundle: str, arguments: li
 def test_a_text_file_has_no_pairs(bundles: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("a film\n", encoding="utf-8")
     result = bertline(bundles / "pairs", "--input", tmp_path / "in.txt")
-    assert "in.txt has one text per line, and the model reads pairs of texts: give a table with both" in str(
+    assert "in.txt has one text per line, and what is read is pairs of texts: give a table with both" in str(
         result.exception
     )
