@@ -136,7 +136,10 @@ class LabelColumn:
 
 
 class LabelsColumn:
-    """Several labels per text, in one column: a list, or a string with a separator."""
+    """Several labels per text, in one column: a list, or a string with a separator.
+
+    A text that is a JSON list is one with a separator, too.
+    """
 
     remedy = LabelColumn.remedy
 
@@ -175,9 +178,10 @@ class LabelsColumn:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return ()
         if isinstance(value, str):
-            if self.separator is not None:
+            listed = list_in(value)
+            if listed is None and self.separator is not None and not shown_by_python(value):
                 return value.split(self.separator)
-            return list_in(value) if value.strip() else ()
+            return listed if value.strip() else ()
         return value if isinstance(value, list | tuple) else None
 
     def check(self, targets: Sequence[Target]) -> None:

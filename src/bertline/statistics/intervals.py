@@ -98,11 +98,22 @@ def percentile(value: float, resampled: Resampled) -> Estimate:
 def bounded_percentile(value: float, resampled: Resampled, units: int) -> Estimate:
     """As ``percentile``, of a mean of values from 0 to 1 over so many units that are resampled.
 
-    Where all of them are 0 or all are 1, so is every resample; then the interval is Wilson's.
+    Where all of them are 0 or all are 1, so is every resample; then the interval is Wilson's. A single unit says
+    nothing about others, and all of its resamples are itself; then it is the whole range.
+
+    >>> bounded_percentile(0.5, np.array([0.5, 0.5]), 1)
+    Estimate(value=0.5, low=0.0, high=1.0)
     """
     if min(value, 1 - value) > 1e-12:
+        if units == 1:
+            return Estimate(value, 0.0, 1.0)
         return percentile(value, resampled)
     return wilson(round(value) * units, units)
+
+
+def bounded_difference(value: float, resampled: Resampled, units: int) -> Estimate:
+    """As ``percentile``, of the difference of two such means; of a single unit it is the whole range, −1 to 1."""
+    return Estimate(value, -1.0, 1.0) if units == 1 else percentile(value, resampled)
 
 
 def calibration_error(bin_sums: Sums, resampled: ResampledSums, rows: int) -> Estimate:

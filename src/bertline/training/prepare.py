@@ -87,6 +87,7 @@ def prepare(source: str, settings: TrainSettings, progress: Progress) -> Prepare
     if not spec.apart and (settings.matryoshka or settings.negative_column is not None):
         name = "matryoshka" if settings.matryoshka else "negative_column"
         raise SettingsError(f"{name} is set, which is for embedders: leave it out, or set task to embed")
+    check_embedder(spec, settings)
     facts = reading_facts(dataset)
     if settings.few_shot:
         check_few(spec, dataset, settings)
@@ -143,6 +144,20 @@ def _prepared(
         progress.note(f"{name}: {value}")
     tested = fingerprint(replace(dataset, examples=splits[2]))
     return Prepared(Path(source).name, spec, *splits, fingerprint(dataset), tested, tuple(facts))
+
+
+def check_embedder(spec: TaskSpec, settings: TrainSettings) -> None:
+    """Check that no setting is given that an embedder takes no notice of.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    if not spec.apart:
+        return
+    if "truncation" in settings.model_fields_set and settings.truncation != "head":
+        raise SettingsError(f"truncation is {settings.truncation!r}, but an embedder reads the head: leave it out")
+    if "head" in settings.model_fields_set:
+        raise SettingsError("head is set, but an embedder has none: leave it out")
 
 
 def policy(spec: TaskSpec, settings: TrainSettings) -> Policy:

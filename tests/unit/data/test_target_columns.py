@@ -55,6 +55,14 @@ def test_a_csv_cell_may_be_a_json_list_and_nothing_else_becomes_one_label(tmp_pa
         read(path, SeveralLabels())
 
 
+def test_a_json_list_is_a_list_with_a_separator_too(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", 'text,label\na,"[""x"", ""y""]"\nb,[]\nc,"y,z"\n')
+    assert read(path, label_separator=",").targets == [("x", "y"), (), ("y", "z")]
+    path = table(tmp_path / "u.csv", "text,label\na,\"['x', 'y']\"\nb,\"y,z\"\n")
+    with pytest.raises(DataError, match=r"line 2: no list of labels in column 'label' \(.*: write lists as JSON"):
+        read(path, label_separator=",")
+
+
 LISTS_IN_CSV = 'text,labels\na,"[""x"", ""y""]"\nb,[]\nc,\nd,"[""y"", 3]"\n'
 
 

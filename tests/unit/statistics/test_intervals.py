@@ -7,6 +7,7 @@ from scipy.stats import binom, binomtest
 from bertline.statistics import metrics
 from bertline.statistics.intervals import (
     Estimate,
+    bounded_difference,
     bounded_percentile,
     calibration_error,
     f1_interval,
@@ -69,6 +70,12 @@ def test_values_that_are_all_alike_at_an_end_have_wilsons_interval() -> None:
     assert bounded_percentile(1.0, np.ones(10), 3) == wilson(3, 3)
     assert bounded_percentile(0.0, np.zeros(10), 3) == wilson(0, 3)
     assert bounded_percentile(0.5, np.linspace(0, 1, 101), 3) == percentile(0.5, np.linspace(0, 1, 101))
+
+
+def test_one_unit_says_nothing_about_others() -> None:
+    assert bounded_percentile(0.4, np.full(10, 0.4), 1) == Estimate(0.4, 0.0, 1.0)
+    assert bounded_difference(0.4, np.full(10, 0.4), 1) == Estimate(0.4, -1.0, 1.0)
+    assert bounded_difference(0.4, np.linspace(0, 1, 101), 2) == percentile(0.4, np.linspace(0, 1, 101))
 
 
 def test_resampled_sums_have_the_moments_of_a_bootstrap() -> None:

@@ -228,3 +228,22 @@ def test_no_student_is_distilled_from_it(vectors: Path, tmp_path: Path) -> None:
     table = write(tmp_path / "texts.csv", pairs(20), "text", "other")
     with pytest.raises(UsageError, match="is a bundle for the task embed, which has no logits for a student to learn"):
         bertline.distill(vectors, table, out=tmp_path / "small")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"truncation": "head_tail"}, "truncation is 'head_tail', but an embedder reads the head: leave it out"),
+        ({"head": "random"}, "head is set, but an embedder has none: leave it out"),
+        ({"head": "fitted"}, "head is set, but an embedder has none: leave it out"),
+    ],
+)
+def test_settings_of_classifiers_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    table = write(tmp_path / "pairs.csv", pairs(), "anchor", "positive")
+    with pytest.raises(SettingsError, match=f"^{message}$"):
+        prepare(str(table), TrainSettings(**QUICK | settings), Silent())
+
+
+def test_an_embedder_may_be_said_to_read_the_head(tmp_path: Path) -> None:
+    table = write(tmp_path / "pairs.csv", pairs(), "anchor", "positive")
+    assert prepare(str(table), TrainSettings(**QUICK, truncation="head"), Silent()).train

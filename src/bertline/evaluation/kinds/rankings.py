@@ -6,13 +6,16 @@ from bertline.evaluation.kinds.kind import Kind
 from bertline.statistics.figures import INTERVAL, exact, plain
 from bertline.tasks.rank.measure import NAMES, RankEvaluation
 
+ONE_QUERY = "one query says nothing about others, so there is no interval"
+
 
 def lead(evaluation: RankEvaluation) -> str:
     """The score, over how many queries, and what counts as relevant."""
     ndcg = evaluation.headline()[0][1]
+    interval = f"{INTERVAL} {plain(ndcg.low)}–{plain(ndcg.high)}" if evaluation.counted != 1 else ONE_QUERY
     return (
         f"NDCG@10 {plain(ndcg.value)} over {evaluation.counted:,} of {evaluation.queries:,} queries with "
-        f"{evaluation.rows:,} texts ({INTERVAL} {plain(ndcg.low)}–{plain(ndcg.high)}); a text is relevant from a "
+        f"{evaluation.rows:,} texts ({interval}); a text is relevant from a "
         f"score of {exact(evaluation.highest / 2)} on."
     )
 

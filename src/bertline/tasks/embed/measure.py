@@ -10,7 +10,7 @@ import numpy as np
 
 from bertline.statistics.activation import normalised
 from bertline.statistics.figures import exact, plain
-from bertline.statistics.intervals import Estimate, bounded_percentile, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, bounded_difference, bounded_percentile, percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.regression import centred_ranks, correlation, product_moments
 from bertline.statistics.slices import SliceFigure, by_column
@@ -180,12 +180,11 @@ def compare(
     if not count:
         return Comparison(name, 0.0, Estimate(0.0, -1.0, 1.0), 1.0, agreement, 0, 0)
     drawn = resampled_sums(np.concatenate([first.features, second.features], axis=1), seed=seed)
+    gaps = first.of(drawn[:, :width], count) - first.of(drawn[:, width:], count)
     return Comparison(
         score=name,
         value=first.value(),
-        difference=percentile(
-            first.value() - second.value(), first.of(drawn[:, :width], count) - first.of(drawn[:, width:], count)
-        ),
+        difference=bounded_difference(first.value() - second.value(), gaps, count),
         p_value=randomised_p(first.features, second.features, lambda sums: first.of(sums, count), seed=seed),
         agreement=agreement,
         only_first=int((first.right > second.right).sum()),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bertline.statistics.as_json import as_json
-from bertline.statistics.intervals import Estimate, bounded_percentile, percentile, resampled_sums
+from bertline.statistics.intervals import Estimate, bounded_difference, bounded_percentile, resampled_sums
 from bertline.statistics.paired import randomised_p
 from bertline.statistics.ranking import (
     CUTOFF,
@@ -157,11 +157,12 @@ def compare(
     if not queries:
         return Comparison(f"NDCG@{CUTOFF}", 0.0, Estimate(0.0, -1.0, 1.0), 1.0, 1.0, 0, 0)
     gaps = first - second
+    drawn = resampled_sums(gaps, seed=seed)[:, 0] / len(gaps)
     pairs = sum(len(rows) * (len(rows) - 1) // 2 for rows in queries)
     return Comparison(
         score=f"NDCG@{CUTOFF}",
         value=float(first.mean()),
-        difference=percentile(float(gaps.mean()), resampled_sums(gaps, seed=seed)[:, 0] / len(gaps)),
+        difference=bounded_difference(float(gaps.mean()), drawn, len(gaps)),
         p_value=randomised_p(first, second, lambda sums: sums[:, 0] / len(gaps), seed=seed),
         agreement=sum(concordant_pairs(both[0][rows], both[1][rows]) for rows in queries) / pairs,
         only_first=int((gaps > 0).sum()),

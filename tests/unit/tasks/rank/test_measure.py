@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from bertline.evaluation.kinds.rankings import lead
 from bertline.tasks.measured import MISTAKES
 from bertline.tasks.rank.measure import RankEvaluation, compare, figures, measure
 from bertline.tasks.rank.spec import Spec
@@ -89,3 +90,16 @@ def test_two_networks_agree_on_the_pairs_that_both_order_alike() -> None:
     assert comparison.only_first > comparison.only_second
     reversed_order = [[-one[0]] for one in arrays]
     assert compare(Spec(), truth, arrays, reversed_order, read()).agreement == 0.0
+
+
+def test_one_query_has_no_interval() -> None:
+    truth, arrays = [1.0, 0.0, 0.0], [[np.array([one])] for one in (0.1, 0.9, 0.5)]
+    readings = [Reading([], 9, input=("query", text)) for text in "abc"]
+    evaluation = measure(Spec(), truth, arrays, readings)
+    ndcg = evaluation.figures["ndcg_at_10"]
+    assert (ndcg.value, ndcg.low, ndcg.high) == (pytest.approx(0.5), 0.0, 1.0)
+    assert "NDCG@10 0.500 over 1 of 1 queries with 3 texts (one query says nothing about others, so there is no" in (
+        lead(evaluation)
+    )
+    difference = compare(Spec(), truth, arrays, [[-one[0]] for one in arrays], readings).difference
+    assert (difference.low, difference.high) == (-1.0, 1.0)
