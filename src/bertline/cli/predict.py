@@ -178,7 +178,7 @@ def predict(
             _only_with_input(shard=shard, ray=ray, shard_rows=shard_rows)
             table_flags = {name: getattr(settings, name) for name in OF_TABLES}
             _only_with_input(output=target != STANDARD, overwrite=overwrite, **table_flags)
-            how = {"top_k": top_k, "targets": targets, "as_json": as_json, "engine": engine}
+            how: dict[str, Any] = {"top_k": top_k, "targets": targets, "as_json": as_json, "engine": engine}
             how.update(candidates=candidates, dimensions=dimensions)
             _label_texts(bundle, _inputs(texts or [], seconds), settings, how)
             return
