@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from bertline.bundle.figures import baseline_figures, figures
+from bertline.bundle.figures import Figure, baseline_figures, figures
 from bertline.bundle.front_matter import front_matter
 from bertline.bundle.manifest import Manifest
 from bertline.statistics.figures import INTERVAL
@@ -24,6 +24,7 @@ from bertline.statistics.figures import value as written
 from bertline.tasks.contract import score_key
 
 _SHOWN_LABELS = 50
+SCORES = ("accuracy", "micro_f1", "r2", "f1", "ndcg_at_10")  # of which a model has one; higher is better
 _EMBEDDER = """\
 `sentence-transformers` loads it and gives the same vectors:
 
@@ -202,7 +203,18 @@ def _results(manifest: Manifest) -> str:
         + [other[name].text if name in other else "" for other in baselines.values()]
         for name, figure in ours.items()
     ]
-    return f"Measured on {size} that were not trained on{which}.\n\n{_grid(head, lines)}"
+    return f"Measured on {size} that were not trained on{which}.\n\n{_grid(head, lines)}{_behind(ours, baselines)}"
+
+
+def _behind(ours: Mapping[str, Figure], baselines: Mapping[str, Mapping[str, Figure]]) -> str:
+    """A paragraph about the best simpler model with a higher score than this one; nothing where there is none."""
+    score = next((name for name in SCORES if name in ours), None)
+    others = {name: one[score].value for name, one in baselines.items() if score in one} if score else {}
+    best = max(others, key=lambda name: others[name], default=None)
+    if score is None or best is None or others[best] <= ours[score].value:
+        return ""
+    titled = f"{ours[score].title} {baselines[best][score].text} instead of {ours[score].text}"
+    return f"\n\n**A simpler model is ahead on these rows: {_text(best)} has the {titled}.** It is smaller and faster."
 
 
 def _limitations(manifest: Manifest) -> str:

@@ -107,10 +107,17 @@ def show_result(trained: Trained) -> None:
     _show_places(console, trained.bundle)
     if not show_collapse(console, trained.measured.evaluation, trained.settings):
         if behind := beaten(trained.measured.baselines):
-            remedy = f"use that, or train again with more --epochs (it was {trained.settings.epochs})"
+            guide = " (its recipe: “Evaluate” in the guide)" if _has_recipe(trained) else ""
+            remedy = f"use that{guide}, or train again with more --epochs (it was {trained.settings.epochs})"
             console.print(f"\nwarning: {behind}: {remedy}", soft_wrap=True, markup=False)
         console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
         console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
+
+
+def _has_recipe(trained: Trained) -> bool:
+    """Whether the guide has the code of the best baseline: the linear model of single labels."""
+    best = max(trained.measured.baselines, key=lambda one: one.score.value)
+    return best.figure == "accuracy" and best.name.startswith("TF-IDF")
 
 
 def show_finished(finished: Finished, *, as_json: bool) -> None:

@@ -37,6 +37,17 @@ def test_results_are_a_table_with_intervals_and_baselines(manifest: Manifest) ->
     assert "| negative log-likelihood | 0.371 |  |  |  |" in text
 
 
+@pytest.mark.parametrize(("simple", "ahead"), [(0.851, True), (0.845, False), (0.8, False)])
+def test_a_simpler_model_that_is_ahead_is_named(manifest: Manifest, simple: float, ahead: bool) -> None:
+    baselines = {"Majority class": {"accuracy": 0.5}, "TF-IDF": {"accuracy": simple, "macro_f1": 0.1}}
+    text = card(manifest, metrics={"rows": 9, "accuracy": 0.845, "macro_f1": 0.2, "baselines": baselines})
+    sentence = (
+        "**A simpler model is ahead on these rows: TF-IDF has the accuracy 85.1 % instead of 84.5 %.** It is smaller"
+    )
+    assert (sentence in text.replace("\N{NARROW NO-BREAK SPACE}", " ")) is ahead
+    assert ("A simpler model is ahead" in text) is ahead
+
+
 def test_missing_records_are_reported(manifest: Manifest) -> None:
     text = card(manifest)
     assert "## Results\n\nNot measured.\n" in text
