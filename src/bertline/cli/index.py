@@ -55,4 +55,5 @@ def index(
         typer.echo(json.dumps(made.facts.model_dump(), ensure_ascii=False))
     for sentence in sentences(made):
         note(sentence)
-    note(f"{made.facts.rows:,} texts, {made.facts.dimensions} dimensions: {out}")
+    texts = "text" if made.facts.rows == 1 else "texts"
+    note(f"{made.facts.rows:,} {texts}, {made.facts.dimensions} dimensions: {out}")

@@ -68,7 +68,7 @@ class PredictScreen:
 
     def summary(self) -> str:
         """Rows done and their pace since the work began."""
-        return f"{self._done:,} rows, {self._pace():,.0f} rows/s"
+        return f"{self._done:,} {'row' if self._done == 1 else 'rows'}, {self._pace():,.0f} rows/s"
 
     def _figures(self) -> str:
         if self._total is None:

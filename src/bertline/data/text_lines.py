@@ -51,7 +51,7 @@ def check_lines(source: str, settings: TableSettings) -> bool:
 
 def _rows(source: str, encoding: str) -> Iterator[Row | BadRow]:
     empty: list[BadRow] = []
-    with open_table(source, source) as stream, text_of(stream, source, encoding, newline="\n") as (text, codec):
+    with open_table(source, source) as stream, text_of(stream, source, encoding) as (text, codec):
         for number, line in enumerate(lines_of(text, source, codec), 1):
             one = line.rstrip("\r\n")
             if not one.strip():

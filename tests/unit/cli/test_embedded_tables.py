@@ -75,6 +75,12 @@ def test_index_says_what_it_wrote(bundle: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_one_text_is_counted_as_one(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\n")
+    result = bertline("index", bundle, tmp_path / "in.txt", "--out", tmp_path / "out")
+    assert result.stderr.splitlines() == [f"1 text, 32 dimensions: {tmp_path / 'out'}"]
+
+
 def test_a_table_and_its_queries_are_embedded_by_a_model_that_is_loaded_once(
     bundle: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

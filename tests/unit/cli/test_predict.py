@@ -103,7 +103,7 @@ def test_a_table_round_trips(bundle: Path, tmp_path: Path) -> None:
     assert list(row) == ["id", "text", "predicted_label", "probability", "label_2", "probability_2", "cut_tokens"]
     assert row["probability"] == pytest.approx(max(answer(bundle, "a film").values()), abs=1e-6)
     assert result.stdout == ""
-    assert "1 rows" in result.stderr
+    assert "1 row, " in result.stderr
     assert "out.jsonl" in result.stderr
 
 

@@ -29,6 +29,15 @@ def test_lines_keep_their_numbers_and_spaces_and_empty_ones_at_the_end_do_not_co
     ]
 
 
+def test_lines_of_old_computers_end_too(tmp_path: Path) -> None:
+    """As for every other command that takes text files."""
+    (tmp_path / "in.txt").write_bytes(b"a film\rit is\r\r")
+    assert [*open_text_lines(str(tmp_path / "in.txt"), PLAIN)[1]] == [
+        Row(1, {"text": "a film"}),
+        Row(2, {"text": "it is"}),
+    ]
+
+
 def test_the_encoding_is_the_given_one(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("ein schöner Film", encoding="latin-1")
     _, rows = open_text_lines(str(tmp_path / "in.txt"), TableSettings(encoding="latin-1"))
