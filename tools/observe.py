@@ -23,7 +23,9 @@ from typing import Any
 
 import httpx
 
+from bertline.bundle.verify import read_manifest
 from bertline.destination import write_files
+from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, add_accuracy_check
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.records import now_ms
 from bertline.lifecycle.predictions.store import open_store
@@ -73,6 +75,8 @@ def watched(folder: Path) -> Iterator[Watched]:
         add_check(
             store, DriftCheck("reviews", now_ms(), 500, "none", {"answers": 0.31, "properties": 0.62}, 0.91, 0.05)
         )
+        digest = read_manifest(bundle).checksum
+        add_accuracy_check(store, AccuracyCheck("reviews", digest, now_ms(), 800, 0.93, 0.92, False, None))
     with spawned(str(bundle), *flags) as server, exporter(beside()) as other:
         targets = (server.url.removeprefix("http://"), other)
         files = {**prometheus.files(prometheus.Scrape(targets=targets, interval_s=1)), **grafana.files()}

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,15 @@ import pytest
 import sqlalchemy as sql
 from starlette.testclient import TestClient
 
+from bertline.bundle import load
+from bertline.bundle.store import VERSION_DIGITS
 from bertline.database.database import Database
 from bertline.lifecycle.predictions import figures, reader
+from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, add_accuracy_check
 from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
+from bertline.lifecycle.predictions.records import now_ms
 from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.store import open_store
@@ -234,6 +240,42 @@ def test_the_latest_check_for_drift_is_among_the_metrics(tmp_path: Path) -> None
         'bertline_drift_p_value{model="reviews",test="embeddings"} 1.0',
         'bertline_drift_estimated_accuracy{model="reviews"} 0.9',
     ]
+
+
+def test_the_latest_test_of_accuracy_is_among_the_metrics_and_in_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_read_anew(monkeypatch)
+    model = WordCounter()
+    digest, at_ms = load(model.bundle).manifest.checksum, now_ms() // 1000 * 1000
+    calm = AccuracyCheck("reviews", "f" * 64, at_ms - 1, 900, 0.93, 0.92, dropped=False, since_ms=None)
+    fell = AccuracyCheck("reviews", digest, at_ms, 640, 0.84, 0.92, dropped=True, since_ms=at_ms - 60_000)
+    with open_store(f"sqlite:///{tmp_path / 'predictions.db'}", create=True) as store:
+        add_accuracy_check(store, calm)
+        add_accuracy_check(store, fell)
+    with keeping(model, tmp_path) as (client, writer):
+        client.post("/v1/predict", json={"text": "good"})
+        settled(writer)
+        lines = client.get("/metrics").text.splitlines()
+        tested = client.get("/v1/feedback").json()["tested"]
+        add_accuracy_check(writer.store, replace(calm, at_ms=at_ms + 1))  # of a version that does not answer here
+        assert client.get("/v1/feedback").json()["tested"] is None
+    version = f'model="reviews",version="{digest[:VERSION_DIGITS]}"'
+    assert [one for one in lines if one.startswith("bertline_accuracy")] == [
+        f'bertline_accuracy_checked_timestamp_seconds{{model="reviews"}} {at_ms / 1e12:.9f}e+09',
+        f"bertline_accuracy_dropped{{{version}}} 1.0",
+        f"bertline_accuracy_tested{{{version}}} 0.84",
+        f"bertline_accuracy_expected{{{version}}} 0.92",
+    ]
+    assert tested == {
+        "version": digest[:VERSION_DIGITS],
+        "at": f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "labels": 640,
+        "dropped": True,
+        "since": f"{datetime.fromtimestamp(at_ms / 1000 - 60, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "accuracy": 0.84,
+        "expected": 0.92,
+    }
 
 
 def test_a_server_without_a_store_says_so(client: TestClient) -> None:

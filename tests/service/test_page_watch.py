@@ -12,6 +12,9 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from bertline.bundle.verify import read_manifest
+from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, add_accuracy_check
+from bertline.lifecycle.predictions.records import now_ms
 from bertline.lifecycle.predictions.settings import PredictionSettings
 from bertline.lifecycle.predictions.writer import PredictionWriter
 from bertline.service.perimeter import Perimeter
@@ -59,8 +62,12 @@ def test_live_accuracy_and_figures(visit: Visit, tmp_path: Path) -> None:
     settings = PredictionSettings(url=f"sqlite:///{tmp_path / 'p.db'}")
     with (
         PredictionWriter(settings) as writer,
-        live({"reviews": WordCounter()}, perimeter=Perimeter(predictions=writer)) as url,
+        live({"reviews": (model := WordCounter())}, perimeter=Perimeter(predictions=writer)) as url,
     ):
+        digest, since_ms = read_manifest(model.bundle).checksum, now_ms() - 3_600_000
+        add_accuracy_check(
+            writer.store, AccuracyCheck("reviews", digest, now_ms(), 640, 0.843, 0.912, dropped=True, since_ms=since_ms)
+        )
         body = {"texts": ["good", "bad", "good", "bad"]}
         httpx.post(f"{warm(url)}/v1/predict", json=body, headers={"X-Request-Id": "r"})
         deadline_s = time.monotonic() + 30
@@ -71,6 +78,12 @@ def test_live_accuracy_and_figures(visit: Visit, tmp_path: Path) -> None:
         httpx.post(f"{url}/v1/feedback", json={"items": items})
         page, watch = visit(url, "/#watch")
         expect(card(page, "Live accuracy")).to_contain_text("50.0\u202f% (15.0\u202f% to 85.0\u202f%)")
+        expect(card(page, "Live accuracy").locator("strong")).to_have_text(
+            re.compile(
+                r"Accuracy dropped: 84\.3\s% of the answers since .+ were right, at least 91\.2\s% was expected\."
+            )
+        )
+        expect(card(page, "Live accuracy")).to_contain_text(re.compile(r"Tested .+ on 640 answers\."))
         figures = card(page, "This server since its start")
         expect(figures).to_contain_text("1, with 4 texts")
         expect(figures).to_contain_text("Mean confidence90.0\u202f%")

@@ -16,6 +16,7 @@ from bertline.lifecycle.drift.settings import DriftSettings
 
 if TYPE_CHECKING:
     from bertline.lifecycle.drift.found import Drift
+    from bertline.lifecycle.drift.run import TableDrift
 
 EPILOG = (
     "Examples: bertline drift reviews last-week.csv --report drift · "
@@ -66,7 +67,7 @@ def drift(
     from bertline.destination import as_destination_error
     from bertline.lifecycle.drift.found import DriftFound
     from bertline.lifecycle.drift.page import write_drift
-    from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
+    from bertline.lifecycle.drift.run import drift_of_table
     from bertline.lifecycle.drift.wording import headline, labelled_words
 
     if data is not None and any((url, model, since)):
@@ -77,12 +78,7 @@ def drift(
         if data is not None:
             found = drift_of_table(bundle, data, settings)
         else:
-            from bertline.lifecycle.predictions.checks import add_check
-
-            with opened(url) as store:
-                name = model_in(store, model)
-                found = drift_of_store(bundle, store, name, settings, (since_of(since), None))
-                add_check(store, found.check(name))
+            found = _of_store(bundle, url, model, settings, since)
         for sentence in found.notes:
             note(f"note: {sentence}")
         if report is not None:
@@ -99,6 +95,23 @@ def drift(
         raise DriftFound(f"{found.source}: {dropped[:-1]}; read the report, or leave out --check")
     if check and found.drift.kind != "none":
         raise DriftFound(f"{found.source}: {headline(found.drift)[:-1]}; read the report, or leave out --check")
+
+
+def _of_store(
+    bundle: Path, url: str | None, model: str | None, settings: DriftSettings, since: str | None
+) -> TableDrift:
+    """Compare the predictions of a store, which keeps what was found."""
+    from bertline.lifecycle.drift.run import drift_of_store
+    from bertline.lifecycle.predictions.accuracy_checks import add_accuracy_check
+    from bertline.lifecycle.predictions.checks import add_check
+
+    with opened(url) as store:
+        name = model_in(store, model)
+        found = drift_of_store(bundle, store, name, settings, (since_of(since), None))
+        add_check(store, found.check(name))
+        if found.accuracy is not None:
+            add_accuracy_check(store, found.accuracy)
+    return found
 
 
 def _show(found: Drift, source: str) -> None:

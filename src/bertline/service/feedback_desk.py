@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bertline.service.shared_reads import SharedReads
@@ -10,10 +11,24 @@ from bertline.service.store_thread import StoreThread
 
 if TYPE_CHECKING:
     from bertline.database.database import Database
+    from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck
     from bertline.lifecycle.predictions.figures import Counts
     from bertline.lifecycle.predictions.given import Feedback, Outcome
 
 SHARED_TIMES = 20  # a count is shared for so many times as long as it took: much feedback is not counted all the time
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFigures:
+    """What feedback says of a model.
+
+    Attributes:
+        counts: right and wrong answers of each version, by the digest of its bundle.
+        tested: the latest test for a drop of accuracy; None if there was none.
+    """
+
+    counts: dict[str, Counts]
+    tested: AccuracyCheck | None
 
 
 class FeedbackDesk:
@@ -44,8 +59,8 @@ class FeedbackDesk:
         self._counted.forget()
         return taken
 
-    async def accuracy(self, model: str) -> dict[str, Counts]:
-        """Right and wrong answers of each version of a model, by the digest of its bundle.
+    async def accuracy(self, model: str) -> LiveFigures:
+        """Right and wrong answers of each version of a model, and the latest test for a drop.
 
         However many pages ask, they are counted once in some seconds, and anew after feedback to this server. So
         feedback to others is seen some seconds later.
@@ -69,7 +84,12 @@ class FeedbackDesk:
         self._counted.forget()
         return given_back
 
-    async def _count(self, model: str) -> dict[str, Counts]:
+    async def _count(self, model: str) -> LiveFigures:
+        from bertline.lifecycle.predictions.accuracy_checks import latest_accuracy_checks
         from bertline.lifecycle.predictions.figures import counts
 
-        return await self._thread.run(lambda: counts(self._store, model))
+        def read() -> LiveFigures:
+            tested = latest_accuracy_checks(self._store, model)
+            return LiveFigures(counts(self._store, model), tested[0] if tested else None)
+
+        return await self._thread.run(read)

@@ -46,6 +46,11 @@ class AccuracyDrop:
     since: int | None = None
     after: float | None = None
 
+    @property
+    def lasts(self) -> bool:
+        """Whether accuracy dropped, and is below what is expected since then."""
+        return self.after is not None and self.after < self.baseline
+
 
 def accuracy_drop(right: Right, baseline: float, *, drop: float = DROP) -> AccuracyDrop:
     """Look for a drop of accuracy.

@@ -11,6 +11,7 @@ import pytest
 from bertline.bundle import load
 from bertline.cli.main import main
 from bertline.inference import load_predictor
+from bertline.lifecycle.predictions.accuracy_checks import latest_accuracy_checks
 from bertline.lifecycle.predictions.checks import latest_checks
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
@@ -132,6 +133,9 @@ def test_a_drop_of_accuracy_by_the_feedback_of_a_store(
 
     assert run("--check") == 1
     shown = capsys.readouterr()
+    with open_store(url) as store:
+        [check] = latest_accuracy_checks(store)
+    assert (check.digest, check.labels, check.accuracy, check.dropped) == (manifest.checksum, 80, 0.0, True)
     assert "Accuracy on 80 labels: 0.0\u202f%; 71.0\u202f% was expected." in shown.out
     assert "Accuracy dropped: since about label 1 it is 0.0\u202f%, which could be told after" in shown.out
     assert "error: predictions of reviews: Accuracy dropped: since about label 1" in shown.err

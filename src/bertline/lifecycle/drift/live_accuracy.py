@@ -21,6 +21,7 @@ from bertline.text.reading import texts_of
 
 if TYPE_CHECKING:
     from bertline.database.database import Database
+    from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck
     from bertline.lifecycle.predictions.kept import Span
     from bertline.lifecycle.predictions.verdicts import Verdicts
 
@@ -36,10 +37,12 @@ class LiveAccuracy:
     Attributes:
         drop: what the test found.
         verdicts: that it was made of.
+        check: for the store.
     """
 
     drop: AccuracyDrop
     verdicts: Verdicts
+    check: AccuracyCheck
 
     def notes(self) -> list[str]:
         """Sentences to read beside it."""
@@ -50,6 +53,30 @@ class LiveAccuracy:
             began = self.verdicts.made(self.drop.since)
             notes.append(f"the drop of accuracy began with predictions of about {began:%Y-%m-%d %H:%M} UTC")
         return notes
+
+
+def accuracy_check(model: str, digest: str, found: Verdicts, drop: AccuracyDrop) -> AccuracyCheck:
+    """What a store of predictions keeps of a test that was made now.
+
+    Args:
+        model: its name for clients.
+        digest: of the version's bundle.
+        found: that was tested; at least one.
+        drop: what the test found.
+    """
+    from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck
+    from bertline.lifecycle.predictions.records import ms_of, now_ms
+
+    return AccuracyCheck(
+        model,
+        digest,
+        now_ms(),
+        drop.labels,
+        drop.accuracy if drop.after is None else drop.after,
+        drop.baseline,
+        drop.lasts,
+        None if drop.since is None else ms_of(found.made(drop.since)),
+    )
 
 
 def live_accuracy(
@@ -82,7 +109,8 @@ def live_accuracy(
         if settings.labelled:
             raise DataError(_nothing(bundle, store, model, known))
         return None
-    return LiveAccuracy(accuracy_drop(np.array(found.right, dtype=bool), expected_accuracy(bundle, settings)), found)
+    drop = accuracy_drop(np.array(found.right, dtype=bool), expected_accuracy(bundle, settings))
+    return LiveAccuracy(drop, found, accuracy_check(model, manifest.checksum, found, drop))
 
 
 def expected_accuracy(bundle: Path, settings: DriftSettings) -> float:

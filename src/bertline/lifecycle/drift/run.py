@@ -33,17 +33,19 @@ from bertline.text import Input
 
 if TYPE_CHECKING:
     from bertline.database.database import Database
+    from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck
     from bertline.lifecycle.predictions.checks import DriftCheck
     from bertline.lifecycle.predictions.kept import Span
 
 
 @dataclass(frozen=True, slots=True)
 class TableDrift:
-    """What was found, the name of the table, and sentences to read beside it."""
+    """What was found, the name of the table, sentences to read beside it, and the test of a store's feedback."""
 
     drift: Drift
     source: str
     notes: tuple[str, ...]
+    accuracy: AccuracyCheck | None = None
 
     def check(self, model: str) -> DriftCheck:
         """What a store of predictions keeps of a comparison that was made now."""
@@ -111,7 +113,8 @@ def drift_of_store(
     unlabelled = settings.model_copy(update={"labelled": False})  # the labels are not beside the texts
     found = _of_predictions(bundle, store, model, unlabelled, span)
     drift = replace(found.drift, labelled=None if live is None else live.drop)
-    return replace(found, drift=drift, notes=(*found.notes, *notes))
+    tested = None if live is None else live.check
+    return replace(found, drift=drift, notes=(*found.notes, *notes), accuracy=tested)
 
 
 def _of_predictions(bundle: Path, store: Database, model: str, settings: DriftSettings, span: Span) -> TableDrift:

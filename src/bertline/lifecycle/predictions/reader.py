@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from bertline.database.database import Database
+from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, latest_accuracy_checks
 from bertline.lifecycle.predictions.checks import DriftCheck, latest_checks
 from bertline.lifecycle.predictions.figures import Counts, counts_of_all
 from bertline.lifecycle.predictions.records import PredictionStoreError
@@ -20,7 +21,7 @@ AT_MOST = 0.05  # of the time is spent reading: what takes long is read less oft
 
 
 class FiguresReader:
-    """The feedback to all predictions and the latest drift checks, as they were last read.
+    """The feedback to all predictions and the latest checks, as they were last read.
 
     What cannot be read stays as it was, and is tried again later.
 
@@ -29,13 +30,15 @@ class FiguresReader:
 
     Attributes:
         counts: feedback by model and version.
-        checks: the latest of each model.
+        checks: the latest for drift of each model.
+        accuracy: the latest test of the feedback on each model.
     """
 
     def __init__(self, store: Database) -> None:
         self.store = store
         self.counts: dict[tuple[str, str], Counts] = {}
         self.checks: list[DriftCheck] = []
+        self.accuracy: list[AccuracyCheck] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="predictions-figures", daemon=True)
         self._failing: set[Callable[[], None]] = set()
@@ -77,3 +80,4 @@ class FiguresReader:
 
     def _read_checks(self) -> None:
         self.checks = latest_checks(self.store)
+        self.accuracy = latest_accuracy_checks(self.store)

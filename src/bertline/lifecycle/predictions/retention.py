@@ -11,7 +11,15 @@ from bertline.errors import UsageError
 from bertline.lifecycle.predictions.given import WAITING_DAYS
 from bertline.lifecycle.predictions.made import client_name
 from bertline.lifecycle.predictions.records import first_id, now_ms
-from bertline.lifecycle.predictions.schema import DRIFT_CHECKS, FEEDBACK, INVALID, LEASES, PREDICTIONS, WAITING
+from bertline.lifecycle.predictions.schema import (
+    ACCURACY_CHECKS,
+    DRIFT_CHECKS,
+    FEEDBACK,
+    INVALID,
+    LEASES,
+    PREDICTIONS,
+    WAITING,
+)
 
 DAY_MS = 86_400_000
 _AT_ONCE = 500  # rows of a transaction, so that no writer waits long
@@ -54,6 +62,9 @@ class Purge:
             _overwrite(connection)
             connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.state.in_((WAITING, INVALID)), lost))
             connection.execute(sql.delete(DRIFT_CHECKS).where(DRIFT_CHECKS.c.at_ms < now - self._retention_ms))
+            if sql.inspect(connection).has_table(ACCURACY_CHECKS.name):  # the store may be of an earlier version
+                old = ACCURACY_CHECKS.c.at_ms < now - self._retention_ms
+                connection.execute(sql.delete(ACCURACY_CHECKS).where(old))
             connection.execute(sql.delete(LEASES).where(LEASES.c.until_ms < now))
         return False
 

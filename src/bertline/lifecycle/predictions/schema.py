@@ -84,6 +84,20 @@ DRIFT_CHECKS = sql.Table(
     sql.Column("level", sql.Float),
     sql.Index("bertline_drift_checks_model", "model", "id"),
 )
+ACCURACY_CHECKS = sql.Table(
+    "bertline_accuracy_checks",
+    sql.MetaData(),  # not of the first step
+    sql.Column("id", sql.String(32), primary_key=True),
+    sql.Column("model", sql.String(256), nullable=False),
+    sql.Column("digest", sql.String(64), nullable=False),
+    sql.Column("at_ms", sql.BigInteger, nullable=False),
+    sql.Column("labels", sql.Integer, nullable=False),
+    sql.Column("accuracy", sql.Float, nullable=False),
+    sql.Column("expected", sql.Float, nullable=False),
+    sql.Column("dropped", sql.Boolean, nullable=False),
+    sql.Column("since_ms", sql.BigInteger),
+    sql.Index("bertline_accuracy_checks_model", "model", "id"),
+)
 # Texts that are with somebody who labels them, or that somebody skipped, until a moment. Equal texts are one.
 LEASES = sql.Table(
     "bertline_review_leases",
@@ -122,7 +136,13 @@ def _add_level(connection: sql.Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {DRIFT_CHECKS.name} ADD COLUMN level FLOAT")
 
 
+def _add_accuracy_checks(connection: sql.Connection) -> None:
+    ACCURACY_CHECKS.create(connection, checkfirst=True)
+
+
 # Step n turns version n into version n + 1. The first creates the tables.
 MIGRATIONS = Migrations.named(
-    "bertline_predictions_schema", (_create, DRIFT_CHECKS.create, LEASES.create, _index, _add_level), enough=3
+    "bertline_predictions_schema",
+    (_create, DRIFT_CHECKS.create, LEASES.create, _index, _add_level, _add_accuracy_checks),
+    enough=3,
 )

@@ -11,8 +11,9 @@ import numpy as np
 
 from bertline.bundle.verify import read_manifest
 from bertline.errors import UsageError
-from bertline.lifecycle.drift.live_accuracy import expected_accuracy
+from bertline.lifecycle.drift.live_accuracy import accuracy_check, expected_accuracy
 from bertline.lifecycle.drift.settings import DriftSettings
+from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, add_accuracy_check
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.verdicts import Verdicts, verdicts
 from bertline.statistics.figures import percent
@@ -32,6 +33,7 @@ class Fall:
         steady: whether the latest ``LATEST`` labels are as right as expected.
         newest: when the newest prediction that has a label was made, in ISO 8601; None if there is none.
         sentence: what was found, for people.
+        check: what the store keeps of it; None if there are no labels.
     """
 
     evidence: str | None
@@ -39,6 +41,7 @@ class Fall:
     steady: bool
     newest: str | None
     sentence: str
+    check: AccuracyCheck | None = field(default=None, compare=False)  # it has the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,24 @@ class AccuracySource:
             return Fall(None, False, False, None, f"there is no feedback on answers of the champion as {self.model}")
         if champion not in self.expected:
             self.expected[champion] = expected_accuracy(champion, DriftSettings())
-        return _fall(found, self.expected[champion])
+        drop = accuracy_drop(np.array(found.right, dtype=bool), self.expected[champion])
+        return _fall(found, drop, accuracy_check(self.model, manifest.checksum, found, drop))
+
+    def record(self, check: AccuracyCheck) -> None:
+        """Keep a finding in the store where its labels are, so that metrics and the page show it.
+
+        Raises:
+            PredictionStoreError: the store cannot be written.
+        """
+        with open_store(self.url) as store:
+            add_accuracy_check(store, check)
 
 
-def _fall(found: Verdicts, expected: float) -> Fall:
-    right = np.array(found.right, dtype=bool)
-    drop, latest = accuracy_drop(right, expected), right[-LATEST:]
-    fallen = drop.after is not None and drop.after < expected
-    steady = len(latest) == LATEST and float(latest.mean()) >= expected
+def _fall(found: Verdicts, drop: AccuracyDrop, check: AccuracyCheck) -> Fall:
+    latest = np.array(found.right[-LATEST:], dtype=bool)
+    steady = len(latest) == LATEST and float(latest.mean()) >= drop.baseline
     newest = found.made(-1).isoformat()
-    return Fall(_evidence(found), fallen, steady, newest, _sentence(found, drop, fallen))
+    return Fall(_evidence(found), drop.lasts, steady, newest, _sentence(found, drop), check)
 
 
 def _evidence(found: Verdicts) -> str:
@@ -97,9 +108,9 @@ def _evidence(found: Verdicts) -> str:
     return hashlib.sha256("".join(f"{one}{right:d}" for one, right in each).encode()).hexdigest()
 
 
-def _sentence(found: Verdicts, drop: AccuracyDrop, fallen: bool) -> str:
+def _sentence(found: Verdicts, drop: AccuracyDrop) -> str:
     expected = f"{percent(drop.baseline)} was expected"
-    if fallen and drop.since is not None and drop.after is not None:
+    if drop.lasts and drop.since is not None and drop.after is not None:
         began, number = found.made(drop.since), drop.labels - drop.since
         return f"accuracy fell: {percent(drop.after)} on {number:,} labels since {began:%Y-%m-%d %H:%M} UTC, {expected}"
     return f"no drop of accuracy: {percent(drop.accuracy)} on {drop.labels:,} labels, {expected}"

@@ -84,6 +84,7 @@ class Retrainer:
     now: Callable[[], datetime] = _now
     findings: dict[Path, Finding] = field(default_factory=dict, repr=False)  # the last one about each champion
     expected: dict[Path, float] = field(default_factory=dict, repr=False)  # accuracy of each champion
+    falls: dict[Path, Fall] = field(default_factory=dict, repr=False)  # of the last look
 
     @property
     def home(self) -> Home:
@@ -134,7 +135,9 @@ class Retrainer:
                 give_up(home.folder(open_run), open_run, self.registry, self.by, self.now())
             elif open_run is not None:
                 return Result(None, carry_out(self._run(open_run), self.now))
+            self.falls.clear()
             decision = self.look(by_hand=by_hand)
+            self._record_accuracy()
             if decision.state.evidence != home.state().evidence:
                 self._record_drift(decision.state.evidence)
             home.remember(decision.state)
@@ -202,8 +205,25 @@ class Retrainer:
     def _accuracy(self, champion: Path) -> Callable[[str | None], Fall] | None:
         if self.settings.accuracy is None:
             return None
-        source = AccuracySource(self.settings.accuracy, self.settings.served_as or self.model, self.expected)
-        return lambda since: source.look(champion, since)
+
+        def look(since: str | None) -> Fall:
+            found = self.falls[champion] = self._accuracy_source.look(champion, since)
+            return found
+
+        return look
+
+    @property
+    def _accuracy_source(self) -> AccuracySource:
+        return AccuracySource(str(self.settings.accuracy), self.settings.served_as or self.model, self.expected)
+
+    def _record_accuracy(self) -> None:
+        """Let the store of predictions have what this look found in its labels."""
+        for found in self.falls.values():
+            if found.check is not None:
+                try:
+                    self._accuracy_source.record(found.check)
+                except PredictionStoreError as error:  # it may be read only: no reason not to retrain
+                    self.progress.note(f"The test of accuracy is not recorded: {error}")
 
     @property
     def _drift_source(self) -> DriftSource | None:

@@ -57,6 +57,8 @@ _STORE_DOWN = "bertline_predictions_store_down"
 _LOST = "bertline_predictions_dropped_total"
 _DRIFT = "bertline_drift_found"
 _CHECKED = "bertline_drift_checked_timestamp_seconds"
+_FELL = "bertline_accuracy_dropped"
+_SERVED, _ENGINE = "bertline_model_info", ',model="reviews",version="a1",engine="int8"'
 _START = "process_start_time_seconds"
 
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
@@ -229,6 +231,24 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "216h",
             ({**_JOB, "model": "reviews"},),
             "15m",
+        ),
+    ),
+    "BertlineAccuracyDropped": (
+        AlertExample(
+            "it did not drop",
+            (*_one(_FELL, ',model="reviews",version="a1"', "0x10"), *_one(_SERVED, _ENGINE, "1x10")),
+            "5m",
+        ),
+        AlertExample(
+            "it dropped",
+            (*_one(_FELL, ',model="reviews",version="a1"', "0 1x10"), *_one(_SERVED, _ENGINE, "1x10")),
+            "5m",
+            ({**_JOB, "model": "reviews", "version": "a1"},),
+        ),
+        AlertExample(
+            "that of a version that was replaced dropped",
+            (*_one(_FELL, ',model="reviews",version="a0"', "1x10"), *_one(_SERVED, _ENGINE, "1x10")),
+            "5m",
         ),
     ),
     "BertlineLogLinesDropped": (

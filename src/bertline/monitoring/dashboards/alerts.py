@@ -158,6 +158,15 @@ ALERTS: tuple[Alert, ...] = (
         "The last check was {{ $value | humanizeDuration }} ago: the job that makes them has stopped or fails.",
     ),
     Alert(
+        "BertlineAccuracyDropped",
+        "max by (job, model, version) (bertline_accuracy_dropped) == 1\n"
+        "and max by (job, model, version) (bertline_model_info) == 1",  # not of a version that was replaced
+        "0m", "ticket",
+        "{{ $labels.model }} is less often right than it was",
+        "The last test of the feedback on version {{ $labels.version }} found that its accuracy dropped, by more than "
+        "chance, below what its test rows let expect.",
+    ),
+    Alert(
         "BertlineLogLinesDropped", "increase(bertline_log_lines_dropped_total[15m]) > 0", "0m", "ticket",
         "{{ $labels.instance }} loses log lines",
         "About {{ $value | printf \"%.0f\" }} lines could not be written in 15 minutes because their reader is too "

@@ -280,6 +280,17 @@ FEEDBACK = (
         ((f"sum by (status) (rate(bertline_feedback_total{{{IN}}}[$__rate_interval]))", "{{status}}"),), "ops",
         stacked=True,
     ),
+    Panel(
+        "Accuracy, tested", "By the feedback of the last test for a drop, and what the model's test rows let expect.",
+        (
+            (f"min by (model, version) (bertline_accuracy_tested{{{OF}}})", "{{model}}, {{version}}"),
+            (f"max by (model, version) (bertline_accuracy_expected{{{OF}}})", "{{model}}, {{version}}, expected"),
+        ), "percentunit", most=1,
+    ),
+    Panel(
+        "Last test of accuracy", "Time since then.",
+        ((f"time() - max by (model) (bertline_accuracy_checked_timestamp_seconds{{{OF}}})", "{{model}}"),), "s",
+    ),
 )  # fmt: skip
 
 DRIFT = (

@@ -140,6 +140,22 @@ TABLE: tuple[Metric, ...] = (
         ("model",),
     ),
     Metric(
+        "bertline_accuracy_checked_timestamp_seconds", "gauge", "seconds",
+        "When the feedback on a model was last tested for a drop of accuracy.", ("model",),
+    ),
+    Metric(
+        "bertline_accuracy_dropped", "gauge", "",
+        "1 if the last test of a version's feedback found a drop of accuracy that lasts.", MODEL,
+    ),
+    Metric(
+        "bertline_accuracy_tested", "gauge", "",
+        "Accuracy by the feedback of the last test: since the drop, or of all of it without one.", MODEL,
+    ),
+    Metric(
+        "bertline_accuracy_expected", "gauge", "",
+        "Accuracy that the last test expected, by the bundle's test rows, less their standard error.", MODEL,
+    ),
+    Metric(
         "bertline_feedback", "counter", "", "Feedback by what became of it.", ("status",),
         start=("counted", "corrected", "superseded", "duplicate", "unknown", "invalid"),
     ),

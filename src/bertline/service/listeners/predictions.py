@@ -17,6 +17,7 @@ from bertline.serving.listeners import Listener
 from bertline.serving.problems import Problem
 
 if TYPE_CHECKING:
+    from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck
     from bertline.lifecycle.predictions.checks import DriftCheck
     from bertline.lifecycle.predictions.figures import Counts
     from bertline.lifecycle.predictions.writer import PredictionWriter
@@ -111,6 +112,7 @@ def measure_predictions(metrics: Metrics, writer: PredictionWriter) -> None:
         metrics.set("bertline_predictions_waiting", writer.waiting)
         metrics.set("bertline_predictions_store_down", writer.failing)
         _show(metrics, writer.figures.checks)
+        _show_accuracy(metrics, writer.figures.accuracy)
         _show_counts(metrics, writer.figures.counts)
 
     metrics.before_reading(look)
@@ -125,6 +127,17 @@ def _show(metrics: Metrics, checks: Sequence[DriftCheck]) -> None:
             metrics.set("bertline_drift_p_value", p, model=one.model, test=test)
         if one.accuracy is not None:
             metrics.set("bertline_drift_estimated_accuracy", one.accuracy, model=one.model)
+
+
+def _show_accuracy(metrics: Metrics, checks: Sequence[AccuracyCheck]) -> None:
+    for name in ("bertline_accuracy_dropped", "bertline_accuracy_tested", "bertline_accuracy_expected"):
+        metrics.clear(name)  # of versions that were tested before
+    for one in checks:
+        names = {"model": one.model, "version": one.digest[:VERSION_DIGITS]}
+        metrics.set("bertline_accuracy_checked_timestamp_seconds", one.at_ms / 1000, model=one.model)
+        metrics.set("bertline_accuracy_dropped", one.dropped, **names)
+        metrics.set("bertline_accuracy_tested", one.accuracy, **names)
+        metrics.set("bertline_accuracy_expected", one.expected, **names)
 
 
 def _show_counts(metrics: Metrics, counts: Mapping[tuple[str, str], Counts]) -> None:

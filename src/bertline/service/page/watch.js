@@ -178,11 +178,20 @@ function confirmed({ card, words, verb, act }) {
 
 // ---------------------------------------------------------------------------------------------------- figures
 
-function accuracy({ versions: known }) {
+// The latest test for a drop, of the version that answers now.
+function fallen({ at, labels, dropped, since, accuracy: figure, expected }) {
+  const usual = `at least ${percent(expected)} was expected`;
+  const found = dropped
+    ? make("strong", "", `Accuracy dropped: ${percent(figure)} of the answers since ${moment(since)} were right, ${usual}.`)
+    : `No drop of accuracy that lasts: ${percent(figure)} of the answers were right, ${usual}.`;
+  return nest("p", dropped ? "" : "note", found, ` Tested ${moment(at)} on ${count(labels, "answer")}.`);
+}
+
+function accuracy({ versions: known, tested }) {
   if (!known.length) return [make("p", "soft", "There is no feedback on answers of this model yet: label some, or send it to POST /v1/feedback.")];
   const rows = known.map(({ version: id, right, wrong, accuracy: figure }) => nest("tr", "", Object.assign(nest("th", "", make("code", "", id)), { scope: "row" }), make("td", "", figure ? measured(figure) : "neither right nor wrong"), make("td", "", amount(right + wrong))));
   const head = nest("tr", "", ...["Version", "Accuracy, 95\u202f% interval", "Answers"].map((words) => Object.assign(make("th", "", words), { scope: "col" })));
-  return [nest("div", "figures", nest("table", "", nest("thead", "", head), nest("tbody", "", ...rows))), make("p", "note", "Of answers with feedback. People report errors more often than right answers, so this is rarely the accuracy of all answers.")];
+  return [nest("div", "figures", nest("table", "", nest("thead", "", head), nest("tbody", "", ...rows))), make("p", "note", "Of answers with feedback. People report errors more often than right answers, so this is rarely the accuracy of all answers."), ...(tested ? [fallen(tested)] : [])];
 }
 
 function traffic(samples) {

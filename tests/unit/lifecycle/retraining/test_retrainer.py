@@ -12,8 +12,12 @@ import sqlalchemy as sql
 from mlflow.tracking import MlflowClient
 
 from bertline.bundle.seen import seen_among
+from bertline.bundle.verify import read_manifest
 from bertline.data.examples import read_examples
 from bertline.errors import BertlineError, DataError, DestinationError, RegistryError, UsageError
+from bertline.lifecycle.predictions.accuracy_checks import latest_accuracy_checks
+from bertline.lifecycle.predictions.feedback import receive
+from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.records import PredictionStoreError, ms_of
 from bertline.lifecycle.predictions.schema import DRIFT_CHECKS
 from bertline.lifecycle.predictions.store import open_store
@@ -26,6 +30,7 @@ from bertline.registry.catalogue import Catalogue
 from bertline.registry.database import Database
 from bertline.registry.deployments import Deployments
 from bertline.registry.reference import Reference
+from bertline.registry.resolve import locate, look_up
 from bertline.registry.rollout import Tally
 from bertline.registry.rollouts import Rollouts
 from bertline.registry.schema import ROLLOUTS
@@ -391,6 +396,22 @@ def test_a_look_at_the_store_for_drift_is_recorded_once_for_each_window(world: W
     assert checks() == [("served", 30, "texts", 0.05)]
     replace(drifting, now=lambda: NOW + timedelta(days=1)).once()
     assert checks() == [("served", 30, "texts", 0.05)] * 2
+
+
+def test_each_look_at_the_accuracy_is_recorded_unless_it_is_a_dry_run(world: World) -> None:
+    url = f"sqlite:///{world.folder / 'predictions.db'}"
+    champion = look_up(Reference("films", alias="champion"), world.registry)
+    spec = read_manifest(locate(champion).path).task
+    with store_in(world.folder) as store:
+        given = {"model": "films", "digest": str(champion.digest), "spec": spec}
+        keep(store, [sure("good")] * 200, at_ms=ms_of(NOW - timedelta(hours=1)), **given)
+        receive(store, [Feedback(f"r{n}", "bad") for n in range(200)])
+        watching = world.with_settings(every=None, accuracy=url, hold=9).retrainer
+        assert "accuracy fell: 0.0" in watching.look().against[0]
+        assert latest_accuracy_checks(store) == []
+        assert watching.once().journal is None
+        [found] = latest_accuracy_checks(store, "films")
+    assert (found.digest, found.labels, found.accuracy, found.dropped) == (champion.digest, 200, 0.0, True)
 
 
 def test_a_store_that_can_only_be_read_does_not_stop_retraining(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

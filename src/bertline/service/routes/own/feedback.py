@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bertline.bundle.store import VERSION_DIGITS
 from bertline.lifecycle.predictions.given import MOST_ITEMS, Feedback, Status
@@ -21,6 +21,7 @@ from bertline.service.routes.own.schema import MeasuredFigure, ModelReference
 from bertline.serving.problems import Code, Problem
 
 if TYPE_CHECKING:
+    from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck
     from bertline.lifecycle.predictions.figures import Counts
 
 LARGEST_BYTES = 16_384  # of one correct answer
@@ -83,11 +84,26 @@ class LiveVersion(BaseModel):
     accuracy: MeasuredFigure | None = Field(description="With Wilson's 95 % interval; null without either.")
 
 
+class AccuracyTest(BaseModel):
+    """A test of whether the accuracy of the version that answers now has dropped."""
+
+    version: str
+    at: AwareDatetime = Field(description="When it was made.")
+    labels: int = Field(description="Answers with feedback that were looked at.")
+    dropped: bool = Field(description="Whether accuracy dropped, and is still below what was expected.")
+    since: AwareDatetime | None = Field(description="When the first answer after the drop was given.")
+    accuracy: float = Field(description="Since the drop; of all answers without one.")
+    expected: float = Field(description="By the test rows of the model, less their standard error.")
+
+
 class LiveResponse(BaseModel):
     """The versions of a model that have feedback."""
 
     model: str
     versions: list[LiveVersion]
+    tested: AccuracyTest | None = Field(
+        description="The latest test by bertline drift or bertline retrain; null if there is none of this version."
+    )
 
 
 class FeedbackOutcome(BaseModel):
@@ -168,9 +184,26 @@ async def accuracy(request: Request, serving: ServingNow, model: str | None = No
     desk = request.app.state.feedback
     if desk is None:
         raise Problem(Code.NOT_FOUND, NO_STORE)
-    name = serving.models.current(model).name
-    found = await desk.accuracy(name)
-    return LiveResponse(model=name, versions=[_live(digest, one) for digest, one in found.items()])
+    answering = serving.models.current(model)
+    found = await desk.accuracy(answering.name)
+    tested = found.tested if found.tested is not None and found.tested.digest == answering.checksum else None
+    return LiveResponse(
+        model=answering.name,
+        versions=[_live(digest, one) for digest, one in found.counts.items()],
+        tested=None if tested is None else _tested(tested),
+    )
+
+
+def _tested(check: AccuracyCheck) -> AccuracyTest:
+    return AccuracyTest(
+        version=check.digest[:VERSION_DIGITS],
+        at=datetime.fromtimestamp(check.at_ms / 1000, UTC),
+        labels=check.labels,
+        dropped=check.dropped,
+        since=None if check.since_ms is None else datetime.fromtimestamp(check.since_ms / 1000, UTC),
+        accuracy=check.accuracy,
+        expected=check.expected,
+    )
 
 
 def _live(digest: str, found: Counts) -> LiveVersion:
