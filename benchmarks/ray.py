@@ -1,6 +1,7 @@
 """What a Ray cluster adds to the time of a large table, and how many workers are worth it.
 
-    make bench ONLY=ray                                  needs: pip install 'bertline[ray]'
+    make bench ONLY=ray                                  needs Ray: tools/ray.sh
+    python -m benchmarks.ray BUNDLE --rows 8192 24576
 
 Film sentences, answered by one process and by the workers of a local cluster, each with one core and one thread. Two
 lengths of table tell what a run costs once (the start of the cluster and the workers) from what each row costs. More
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,14 +78,18 @@ def timed(bundle: Path, source: Path, workers: tuple[int, ...]) -> float:
     shards = ["--shard-rows", str(SHARD_ROWS)] if workers else []
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        subprocess.run(
+        done = subprocess.run(
             [*command, "--output", f"{out}/out.csv", *flags, *shards],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.DEVNULL,
-            check=True,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
             preexec_fn=None if workers else _on_one_core,
         )
-        return time.perf_counter() - began
+        seconds = time.perf_counter() - began
+    if done.returncode:
+        sys.exit(f"{' '.join(done.args)}: {done.stderr[-2000:]}")
+    return seconds
 
 
 def _on_one_core() -> None:
@@ -222,7 +228,7 @@ def page(found: dict[str, list[Line]], costs: Costs, rows: Sequence[int], repeti
         "# Ray, measured\n",
         "What a cluster adds to `bertline predict`, and how many workers are worth it. `make bench ONLY=ray` measures "
         f"again. Film sentences, all-MiniLM-L6-v2, tables of {rows[0]:,} and {rows[1]:,} rows, shards of "
-        f"{SHARD_ROWS:,} rows, {repetitions} repetitions, medians. Machine: {describe()}.\n",
+        f"{SHARD_ROWS:,} rows, {repetitions} repetitions, medians. {describe()}, {date.today()}.\n",
         "| | once, s | rows/s |",
         "| --- | ---: | ---: |",
         *(f"| {kind} | {line.once_s:.1f} | {1 / line.row_s:,.0f} |" for kind, line in middle.items()),
@@ -258,12 +264,16 @@ def spread_of_shards(found: dict[str, list[Line]]) -> float:
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs=2, default=[20_000, 60_000])
+    parser.add_argument("bundle", type=Path, nargs="?", help="without it, the teacher of the engine benchmark")
+    parser.add_argument(
+        "--rows", type=int, nargs=2, default=[2 * SHARD_ROWS, 6 * SHARD_ROWS], help="whole shards for two workers"
+    )
+    parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
-    found = measured(models.teacher("rt", 0), arguments.rows, arguments.repetitions)
+    found = measured(arguments.bundle or models.teacher("rt", 0), arguments.rows, arguments.repetitions)
     text = page(found, Costs.measure(), arguments.rows, arguments.repetitions, spread_of_shards(found))
-    PAGE.write_text(text, encoding="utf-8")
+    arguments.page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
