@@ -6,6 +6,7 @@ environment is a real server on a port of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -27,9 +28,9 @@ from tests.unit.training.conftest import sentences, write_csv
 from tools.stack import free_ports
 
 ROOT = Path(__file__).parents[2]
-FLAGS = "--epochs 6 --max-tokens 32 --precision fp32 --lr 2e-3 --batch-tokens 512"
+FLAGS = "--epochs 20 --max-tokens 32 --precision fp32 --lr 2e-3 --batch-tokens 512"
 # Of the gate: 80 rows tell a model that learned from one that did not, and nothing finer; this machine is busy.
-GATE_FLAGS = "--margin 0.2 --max-calibration-error 1 --max-slower 20 --timed-texts 10"
+GATE_FLAGS = "--margin 20 --max-calibration-error 1 --max-slower 20 --timed-texts 10"
 ROWS = 480
 HOOKS = {
     "image": 'mkdir -p "$PLACE/images" && cp -r "$1" "$PLACE/images/$(basename "$2")" && printf sha256:12 >"$3"',
@@ -42,7 +43,10 @@ HOOKS = {
 START = """#!/bin/sh
 # start ENVIRONMENT RELEASE: the environment's server ends, and one with this release begins.
 set -eu
-[ ! -e "$PLACE/$1.pid" ] || kill "$(cat "$PLACE/$1.pid")" || true
+if [ -e "$PLACE/$1.pid" ]; then
+    kill "$(cat "$PLACE/$1.pid")" || true
+    while kill -0 "$(cat "$PLACE/$1.pid")" 2>/dev/null; do sleep 0.1; done # or it would answer for the next one
+fi
 case $1 in dev) port=$DEV_PORT ;; *) port=$PRODUCTION_PORT ;; esac
 setsid bertline serve "$PLACE/releases/$2" --port "$port" --drain-s 0 >>"$PLACE/$1.log" 2>&1 </dev/null &
 pid=$!
@@ -106,12 +110,24 @@ class Project:
 
     def smoke(self, text: str) -> None:
         """What the smoke test asks."""
+        self._set("SMOKE_TEXT", text)
+
+    def production_at(self, path: str) -> None:
+        """Below which path of its server production is asked."""
+        self._set("PRODUCTION_URL", f"http://127.0.0.1:{self.ports['production']}{path}")
+
+    def _set(self, name: str, value: str) -> None:
         settings = self.directory / "deploy" / "settings.sh"
         lines = [
-            f'SMOKE_TEXT="{text}"' if line.startswith((': "${SMOKE_TEXT', "SMOKE_TEXT")) else line
+            f'{name}="{value}"' if line.startswith((f': "${{{name}:', f"{name}=")) else line
             for line in settings.read_text().splitlines()
         ]
         settings.write_text("\n".join(lines) + "\n")
+
+    def stored(self, tag: str) -> str | None:
+        """Hash of the bundle that a tag of the store names."""
+        file = self.place / "store" / "mails" / "tags" / f"{tag}.json"
+        return str(json.loads(file.read_text())["version"]) if file.exists() else None
 
     def released(self, environment: str) -> list[str]:
         """The releases of an environment, the current one last."""
@@ -146,14 +162,17 @@ def project(folder: Path, system: System) -> Iterator[Project]:
     one.mend_labels()
     for name, line in HOOKS.items():
         (directory / "deploy" / "hooks" / name).write_text(f"#!/bin/sh\nset -eu\n{line}\n")
-    for path, text in ((place / "start", START), (place / "bin" / "bertline", BERTLINE)):
+    scripts = {place / "bin" / "bertline": BERTLINE, place / "bin" / "helm": "#!/bin/sh\necho v4.3.1\n"}
+    for path, text in {place / "start": START, **scripts}.items():
         path.write_text(text)
         path.chmod(0o755)
-    (directory / "deploy" / "requirements.txt").write_text("# bertline is on the path\n")
+    for name in ("requirements.txt", "requirements-store.txt"):
+        (directory / "deploy" / name).write_text("# bertline is on the path\n")
     changes = {
         "TRAIN_FLAGS": f"--model ./tiny {FLAGS}",
         "GATE_FLAGS": GATE_FLAGS,
-        "MODELS": str(place / "store"),
+        "TOOLS": "curl git helm",  # HOOKS need no others
+        "MODELS": f"file:{place / 'store'}",
         "DEV_URL": f"http://127.0.0.1:{dev}",
         "PRODUCTION_URL": f"http://127.0.0.1:{production}",
     }

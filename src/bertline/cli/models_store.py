@@ -1,4 +1,4 @@
-"""``bertline models push``, ``pull`` and ``cache``: bundles to and from addresses."""
+"""``bertline models push``, ``pull``, ``tag`` and ``cache``: bundles to and from addresses."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to ``models``."""
     app.command(epilog="Example: bertline models push reviews s3://models/reviews:stable")(push)
     app.command(epilog="Example: bertline models pull s3://models/reviews:stable --out reviews")(pull)
+    app.command(epilog="Example: bertline models tag s3://models/reviews:2026-11-30 production")(tag)
     app.command(epilog="Example: bertline models cache --clear")(cache)
 
 
@@ -76,6 +77,22 @@ def pull(
         typer.echo(json.dumps({**facts, "received_bytes": pulled.received_bytes}))
         return
     typer.echo(f"{pulled.path} is {pulled.manifest.name} (version {version}); {pulled.received_bytes:,} bytes received")
+
+
+def tag(
+    address: Address,
+    name: Annotated[str, typer.Argument(metavar="TAG", help="Tag that names the bundle from now on.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a bundle in a store another tag, without a transfer; a tag that is elsewhere moves.
+
+    It prints the address that pins the bundle.
+    """
+    from bertline.registry.fetch import parse_address
+    from bertline.registry.fetch import tag as run
+
+    pinned = run(parse_address(address), name)
+    typer.echo(json.dumps({"address": str(pinned), "tag": name}) if as_json else f"{name} names {pinned}")
 
 
 def cache(

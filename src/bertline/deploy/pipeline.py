@@ -69,6 +69,7 @@ class Pipeline:
             "models": f"oci://{self.registry}/bundles",
             "image": f"{self.registry}/{self.name}",
             "charts": f"oci://{self.registry}/charts",
+            "tools": f"{self.registry}/tools:1",
             "text": f"a text for {self.name}",
             **self._credentials(),
         }
@@ -78,7 +79,8 @@ class Pipeline:
             for path, text in texts.items()
             if path.startswith((f"{self.system}/", "deploy/"))
         }
-        return {**kept, "deploy/requirements.txt": f"bertline[train,serve]=={__version__}\n"}
+        extras = {"requirements.txt": "train,serve", "requirements-store.txt": "serve"}
+        return {**kept, **{f"deploy/{name}": f"bertline[{extra}]=={__version__}\n" for name, extra in extras.items()}}
 
     def _credentials(self) -> dict[str, str]:
         """Of GitHub's jobs for the registry: their own token, or secrets, which may be missing."""

@@ -59,3 +59,13 @@ def test_an_address_is_a_bundle_for_the_verbs(address: str, bundle: Path) -> Non
 def test_a_verb_that_needs_a_directory_names_the_way(address: str, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is an address, and this takes a directory: fetch the bundle first with"):
         run("models", "push", "s3://models/reviews", tmp_path / "other")
+
+
+def test_a_bundle_gets_another_tag(address: str, bundle: Path, tmp_path: Path) -> None:
+    shelf = address.removesuffix(":stable")
+    pinned = f"{shelf}@sha256:{load(bundle).manifest.checksum}"
+    assert run("models", "tag", address, "production").output == f"production names {pinned}\n"
+    answer = json.loads(run("models", "tag", f"{shelf}:production", "blue", "--json").stdout)
+    assert answer == {"address": pinned, "tag": "blue"}
+    run("models", "pull", f"{shelf}:blue", "--out", tmp_path / "out")
+    assert load(tmp_path / "out").version == load(bundle).version

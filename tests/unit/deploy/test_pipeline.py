@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from base64 import b64encode
@@ -36,7 +37,7 @@ def test_each_system_has_its_own_file_and_the_same_steps(system: System, tmp_pat
     assert {path for path in files if not path.startswith("deploy/")} == {OWN[system]}
     text = (tmp_path / OWN[system]).read_text()
     steps = ("login", "check", "train", "evaluate", "gate", "publish", "deploy dev", "verify dev", "deploy production")
-    places = [text.index(f"deploy/steps.sh {step}") for step in (*steps, "verify production")]
+    places = [text.index(f"deploy/steps.sh {step}") for step in (*steps, "verify production", "promote")]
     assert places == sorted(places)
     assert "@{" not in "".join((tmp_path / path).read_text() for path in files)
 
@@ -78,12 +79,77 @@ def test_steps_explain_themselves(tmp_path: Path) -> None:
     write_pipeline(pipeline(), tmp_path)
     done = subprocess.run([tmp_path / "deploy" / "steps.sh"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.count("deploy/steps.sh ") == 9
+    assert done.stderr.count("deploy/steps.sh ") == 11
     environment = subprocess.run(
         [tmp_path / "deploy" / "steps.sh", "deploy", "test"], capture_output=True, text=True, check=False
     )
     assert environment.returncode == 2
     assert environment.stderr == "deploy/steps.sh: there is no environment test: give dev or production\n"
+
+
+def steps(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Steps of the pipeline in ``folder``, with the programs in ``folder/bin`` alone, besides a shell's usual ones."""
+    write_pipeline(pipeline(), folder, overwrite=True)
+    (folder / "bin").mkdir(exist_ok=True)
+    environment = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", **environment}
+    command = [folder / "deploy" / "steps.sh", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_machine_without_the_programs_is_told_before_the_training(tmp_path: Path) -> None:
+    where = "deploy/tools/Dockerfile says where each comes from\n"
+    done = steps(tmp_path, "tools", TOOLS="sh no-such-trivy no-such-cosign")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"deploy/steps.sh: this machine lacks no-such-trivy no-such-cosign: {where}"
+    for version, code in (("v3.19.1", 1), ("v4.0.0", 0), ("v4.3.1", 0), ("v11.2.0", 0)):
+        helm = tmp_path / "bin" / "helm"
+        helm.write_text(f"#!/bin/sh\necho {version}\n")
+        helm.chmod(0o755)
+        done = steps(tmp_path, "tools", TOOLS="helm sh")
+        assert done.returncode == code
+    assert steps(tmp_path, "tools", TOOLS="sh").returncode == 0
+
+
+@pytest.mark.parametrize("models", ["models", "/srv/models", "hf://team"])
+def test_models_are_kept_where_names_can_move(models: str, tmp_path: Path) -> None:
+    done = steps(tmp_path, "gate", MODELS=models)
+    sentence = f"deploy/steps.sh: MODELS={models} has no tags: give oci://…, s3://… or file:DIRECTORY\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        ("file:/store/mails holds no bundle with the tag production: push one there with bertline models push", True),
+        ("oci://r.example/mails:production does not exist (without the manifest production): check its name", True),
+        ("s3://m/mails denies access: …: without s3:ListBucket, S3 also denies what does not exist", False),
+        ("s3://m/mails has a bucket that does not exist: create it, or correct the address", False),
+        (f"oci://r.example/mails does not exist (without the layer sha256:{'0' * 64}): check its name", False),
+        (f"oci://r.example/mails does not exist (without the manifest sha256:{'0' * 64}): check its name", False),
+        ("oci://r.example/mails cannot serve at the moment (HTTP 503): run the command again", False),
+    ],
+)
+def test_only_where_no_model_was_promoted_a_new_one_is_compared_with_none(
+    said: str, first: bool, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "bertline"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n[ $1 = gate ] || {{ echo '{said}' >&2; exit 1; }}\n")
+    program.chmod(0o755)
+    done = steps(tmp_path, "gate")
+    assert (done.returncode == 0) is first
+    assert (said in done.stderr) is not first
+
+
+def test_every_program_of_the_hooks_comes_from_a_named_image(tmp_path: Path) -> None:
+    files = pipeline().files()
+    settings = re.search(r'"\$\{TOOLS:=(.+)\}"', files["deploy/settings.sh"])
+    assert settings is not None
+    image = files["deploy/tools/Dockerfile"]
+    names = {one.rpartition("/")[2] for one in re.findall(r"^COPY --from=\w+ (\S+) ", image, re.M)}
+    assert set(settings[1].split()) == names - {"docker-buildx"} | {"curl", "git"}  # Python's image has these two
+    assert "TOOLS_IMAGE: registry.example.com/team/tools:1" in pipeline("gitlab").files()[OWN["gitlab"]]
+    assert "docker build --tag registry.example.com/team/tools:1 deploy/tools" in image
 
 
 def test_files_that_somebody_changed_are_kept(tmp_path: Path) -> None:
@@ -210,7 +276,7 @@ def test_each_job_that_reaches_the_registry_signs_in_first(registry: str, user: 
         commands = [step.get("run", "") for step in jobs[name]["steps"]]
         place = commands.index("deploy/steps.sh login")
         assert jobs[name]["steps"][place]["env"] == {"REGISTRY_USER": user, "REGISTRY_PASSWORD": password}
-        others = [i for i, one in enumerate(commands) if one.startswith("deploy/steps.sh")]
+        others = [i for i, one in enumerate(commands) if one.startswith("deploy/steps.sh") and "tools" not in one]
         assert place == others[0]
 
 

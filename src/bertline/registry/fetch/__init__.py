@@ -8,6 +8,7 @@ from bertline.registry.fetch.address import Address, is_address, parse_address
 from bertline.registry.fetch.cache import Cache
 from bertline.registry.fetch.local import local_bundle, pull_to, push
 from bertline.registry.fetch.settings import StoreSettings, store_settings
+from bertline.registry.fetch.tag import tag
 
 __all__ = [
     "Address",
@@ -19,4 +20,5 @@ __all__ = [
     "pull_to",
     "push",
     "store_settings",
+    "tag",
 ]

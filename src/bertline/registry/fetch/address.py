@@ -70,6 +70,11 @@ def is_address(text: str) -> bool:
     return False
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text can be the tag of an address."""
+    return _TAG.fullmatch(text) is not None
+
+
 def parse_address(text: str) -> Address:
     """The parts of an address; the path of a directory is short for ``file:``.
 

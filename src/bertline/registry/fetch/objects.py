@@ -66,6 +66,16 @@ def tag_key(tag: str) -> str:
     return f"tags/{tag}.json"
 
 
+def put_tag(objects: Objects, tag: str, version: str, name: str) -> None:
+    """Make a tag name a version of a bundle with this name.
+
+    Raises:
+        StoreError, DestinationError: it cannot be written.
+    """
+    content = json.dumps({"version": version, "name": name}, ensure_ascii=False, indent=2)
+    objects.put(tag_key(tag), f"{content}\n".encode())
+
+
 def small(objects: Objects, key: str, largest_bytes: int) -> bytes:
     """A small object's bytes.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +9,7 @@ from bertline.bundle import Bundle
 from bertline.bundle.fields import MANIFEST
 from bertline.bundle.verify import SIGNATURE
 from bertline.registry.fetch.address import Address
-from bertline.registry.fetch.objects import Objects, tag_key
+from bertline.registry.fetch.objects import Objects, put_tag
 from bertline.registry.fetch.pull import Watch
 
 
@@ -48,8 +47,7 @@ def push_objects(
         if (bundle.path / name).exists():
             objects.put(f"{version}/{name}", bundle.path / name)
     if address.tag is not None:
-        content = json.dumps({"version": version, "name": bundle.manifest.name}, ensure_ascii=False, indent=2)
-        objects.put(tag_key(address.tag), f"{content}\n".encode())
+        put_tag(objects, address.tag, version, bundle.manifest.name)
     return version
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The steps of the pipeline, the same ones on a laptop and in every CI system:
 #
+#   deploy/steps.sh tools                 whether the programs that publish, deploy and verify need are there
 #   deploy/steps.sh login                 signs in to the registry, where a password is given
 #   deploy/steps.sh check                 the data, the model, the settings
 #   deploy/steps.sh train                 a bundle in build/NAME
@@ -10,6 +11,7 @@
 #   deploy/steps.sh publish               the bundle into the store; its image, scanned and signed; its chart
 #   deploy/steps.sh deploy ENVIRONMENT    dev or production; the release of build/release, or of RELEASE
 #   deploy/steps.sh verify ENVIRONMENT    asks what was deployed; goes back to the release before if it does not predict
+#   deploy/steps.sh promote               that release is the model in use, with which the next one is compared
 #
 # What is particular to your registry and your cluster is in deploy/hooks.
 set -eu
@@ -17,6 +19,10 @@ cd "$(dirname "$0")/.."
 . deploy/settings.sh
 bundle=build/$NAME
 mkdir -p build
+case $MODELS in
+oci://* | s3://* | file:*) ;;
+*) echo "deploy/steps.sh: MODELS=$MODELS has no tags: give oci://…, s3://… or file:DIRECTORY" >&2 && exit 2 ;;
+esac
 
 url() {
     case $1 in
@@ -34,17 +40,36 @@ ask() {
             --header "Content-Type: application/json" --data "$body" --output build/smoke.json "$1/v1/predict"
 }
 
-# fetch_champion: the model in use into build/champion; nothing where none was ever published.
+# fetch_champion: the model in use into build/champion; nothing where none was ever promoted. An address that cannot be read
+# ends the step: a model that is compared with nothing has only its bounds to keep.
 fetch_champion() {
     rm -rf build/champion
     [ "$CHAMPION" != - ] || return 0
     bertline models pull "$CHAMPION" --out build/champion 2>build/champion.log && return 0
-    grep -Eq 'holds no bundle|does not exist' build/champion.log && return 0
+    grep -Eq 'holds no bundle|does not exist [(]without the manifest [^:)]*[)]' build/champion.log && return 0
     cat build/champion.log >&2
     return 1
 }
 
 case ${1:-} in
+tools)
+    for program in $TOOLS; do
+        command -v "$program" >/dev/null || missing="${missing:-} $program"
+    done
+    if [ -n "${missing:-}" ]; then
+        echo "deploy/steps.sh: this machine lacks$missing: deploy/tools/Dockerfile says where each comes from" >&2
+        exit 1
+    fi
+    case " $TOOLS " in
+    *" helm "*)
+        helm=$(helm version --template '{{.Version}}')
+        case $helm in
+        v[4-9].* | v[1-9][0-9].*) ;;
+        *) echo "deploy/steps.sh: deploy/hooks/release needs Helm 4, and this is $helm: install Helm 4" >&2 && exit 1 ;;
+        esac
+        ;;
+    esac
+    ;;
 login)
     deploy/hooks/login "$IMAGE"
     ;;
@@ -71,7 +96,7 @@ summary)
     ;;
 publish)
     release=0.0.0-g$(git rev-parse --short HEAD)
-    bertline models push "$bundle" "$MODELS/$NAME"
+    bertline models push "$bundle" "$MODELS/$NAME:$release"
     deploy/hooks/image "$bundle" "$IMAGE:$release" build/digest
     image=$IMAGE@$(cat build/digest)
     deploy/hooks/scan "$image"
@@ -93,8 +118,11 @@ verify)
         exit 1
     fi
     ;;
+promote)
+    bertline models tag "$MODELS/$NAME:${RELEASE:-$(cat build/release)}" production
+    ;;
 *)
-    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
