@@ -250,6 +250,10 @@ def test_a_server_that_keeps_no_texts_says_how_to_start_it(visit: Visit, tmp_pat
         view = page.get_by_role("region", name="Label")
         expect(view).to_contain_text("This server keeps no predictions, so there is nothing to label")
         expect(view).to_contain_text("--predictions-url sqlite:///predictions.db --predictions-text")
+        card, facts = (page.locator(one).bounding_box() for one in ("#view-label > .card", "#model-facts"))
+        assert card is not None
+        assert facts is not None
+        assert card["y"] - facts["y"] - facts["height"] >= 20, "the card keeps its distance from what is above it"
         assert violations(page) == []
     with labelling(f"sqlite:///{tmp_path / 'p.db'}", TEXTS[:3], text=False) as url:
         page, _ = visit(url, "/#label")
