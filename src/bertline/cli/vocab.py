@@ -53,10 +53,9 @@ def vocab(
 
 
 def _show(console: Console, trained: Trained, settings: VocabularySettings) -> None:
-    skipped = f"; {trained.skipped:,} bad rows left out" if trained.skipped else ""
-    console.print(
-        f"{trained.size:,} tokens from {trained.texts:,} texts with {trained.words:,} different words{skipped}"
-    )
+    skipped = f"; {_counted(trained.skipped, 'bad row')} left out" if trained.skipped else ""
+    texts, words = _counted(trained.texts, "text"), _counted(trained.words, "different word")
+    console.print(f"{trained.size:,} tokens from {texts} with {words}{skipped}")
     if trained.size < settings.size:
         console.print(
             f"The texts have no more pieces that occur {settings.min_count:,} times (--size {settings.size:,})"
@@ -70,6 +69,10 @@ def _show(console: Console, trained: Trained, settings: VocabularySettings) -> N
         for name, pieces in zip(("new", trained.base), trained.pieces, strict=True):
             console.print(f"\n{name}, {len(pieces)} tokens\n  {' '.join(pieces)}", soft_wrap=True, markup=False)
     console.print(f"\nVocabulary  {trained.out}", soft_wrap=True)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _show_coverage(console: Console, trained: Trained) -> None:

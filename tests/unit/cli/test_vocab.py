@@ -52,3 +52,9 @@ def test_fewer_tokens_than_requested_are_explained(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "The texts have no more pieces that occur 2 times (--size 500)" in result.stderr
     assert "Not measured: no text was held out, because there are too few" in result.stderr
+
+
+def test_one_text_is_counted_as_one(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text\nfilm\nbad\0row\n")
+    result = bertline(tmp_path / "one.csv", "--size", 500, "--skip-bad-rows", "--out", tmp_path / "out")
+    assert " tokens from 1 text with 1 different word; 1 bad row left out\n" in result.stderr
