@@ -12,7 +12,7 @@ from bertline.tasks.embed.spec import Spec as EmbedSpec
 from bertline.tasks.tag.spec import Spec as TagSpec
 from bertline.testing.tiny import tiny_tokenizer
 from bertline.text import Reader, Truncation
-from bertline.training.enough_steps import MOST_EPOCHS, STEPS, with_enough_steps
+from bertline.training.of_table import MOST_EPOCHS, STEPS, with_table
 from bertline.training.progress import Silent
 from bertline.training.rows import Rows
 from bertline.training.run import train
@@ -29,7 +29,7 @@ ROWS = Rows(
 
 
 def used(spec: TaskSpec = SPEC, **settings: Any) -> TrainSettings:
-    return with_enough_steps(TrainSettings(**settings), spec, ROWS)
+    return with_table(TrainSettings(**settings), spec, ROWS)
 
 
 def test_a_table_of_few_steps_gets_the_fewest_epochs_that_are_enough_and_runs_them_all() -> None:
@@ -47,7 +47,7 @@ def test_there_is_a_limit() -> None:
 @pytest.mark.parametrize("given", [{"epochs": 2}, {"epochs": 3}, {"few_shot": True}, {"batch_tokens": 32}])
 def test_a_number_that_was_set_and_a_table_of_enough_steps_keep_theirs(given: dict[str, Any]) -> None:
     settings = TrainSettings(**given)
-    assert with_enough_steps(settings, SPEC, ROWS) == settings
+    assert with_table(settings, SPEC, ROWS) == settings
 
 
 @pytest.mark.parametrize(
