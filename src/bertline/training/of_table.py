@@ -15,14 +15,14 @@ from bertline.training.row_task import epoch_seed
 from bertline.training.rows import Rows
 from bertline.training.settings import OF_TABLE, TrainSettings
 
-TEXTS = 16  # of average length that fill a batch, at least
+TEXTS_OF_BATCH = 16  # of average length that fill a batch, at least
 STEPS, MOST_EPOCHS = 60, 20
 
 
 def with_table(settings: TrainSettings, spec: TaskSpec, train: Rows) -> TrainSettings:
     """These settings, with what suits the table for those that nobody set.
 
-    Batches hold ``TEXTS`` texts of average length, or more. The epochs are enough for ``STEPS`` steps, at most
+    Batches hold ``TEXTS_OF_BATCH`` texts of average length, or more. The epochs are enough for ``STEPS`` steps, at most
     ``MOST_EPOCHS``: a few validation rows choose an epoch by chance, so such a run ends with its last one unless
     ``patience`` was set. The epochs were measured with one label per text; few-shot training has steps of its own.
 
@@ -43,8 +43,8 @@ def with_table(settings: TrainSettings, spec: TaskSpec, train: Rows) -> TrainSet
 
 
 def _enough_tokens(train: Rows, least: int) -> int:
-    """A multiple of ``least`` that ``TEXTS`` texts of average length fit in."""
-    return least * max(1, math.ceil(TEXTS * sum(train.lengths) / len(train) / least))
+    """A multiple of ``least`` that ``TEXTS_OF_BATCH`` texts of average length fit in."""
+    return least * max(1, math.ceil(TEXTS_OF_BATCH * sum(train.lengths) / len(train) / least))
 
 
 def chosen(given: TrainSettings, used: TrainSettings) -> set[str]:
