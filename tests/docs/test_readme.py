@@ -2,7 +2,8 @@
 
 ``make`` targets are looked up and not made (this test runs inside one), and what ``pip`` would install is compared with
 pyproject.toml; everything else is executed as it stands, with the real model. Environment variables choose the port
-and, as half the minutes would be spent on them, fewer passes of the student and one repetition of each measurement.
+and, as half the minutes would be spent on them, fewer passes of teacher and student and one repetition of each
+measurement.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Customer:
             **os.environ,
             "PATH": path,
             "BERTLINE_SERVE_PORT": self.port,
+            "BERTLINE_TRAIN_EPOCHS": "8",
             "BERTLINE_DISTILL_EPOCHS": "2",
             "BERTLINE_OPTIMIZE_REPETITIONS": "1",
             "XDG_DATA_HOME": str(directory / "data"),
