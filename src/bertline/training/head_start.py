@@ -112,7 +112,7 @@ def _choose(
     held_out_loss: Callable[[Linear, Tensor], float],
     rate: float,
 ) -> tuple[float, Linear]:
-    """The penalty of ``DECAYS`` with the least loss, of those that dropout makes no worse than guesses, and its model."""
+    """The penalty and model with the least loss, of those that dropout makes no worse than guesses."""
     knows_nothing = fit_linear(torch.zeros(len(features), 1), outputs, summed, decay=DECAYS[0])
     guessed = held_out_loss(knows_nothing, torch.zeros(len(held_out), 1))
     fitted = []

@@ -23,6 +23,7 @@ from bertline.machine.timing import Pace
 from bertline.tasks.history import EpochRecord
 from bertline.training.checkpoint import Position, State, load_state, save_state, shared_state
 from bertline.training.device import Placement, to_device
+from bertline.training.memory import give_back
 from bertline.training.optimizer import Optimizer
 from bertline.training.parallel.gradients import gradients_of
 from bertline.training.parallel.ranks import ALONE, Ranks
@@ -182,6 +183,7 @@ class Run(Generic[Model, Targets]):
                 weights = {name: tensor.detach().cpu() for name, tensor in self.model.state_dict().items()}
                 moments = {name: tensor.detach().cpu() for name, tensor in self.optimizer.state().items()}
             save_state(self.directory, self.identity, State(self.position, weights, moments, self.best))
+        give_back()
         self.saved = time.monotonic()
         if stopping and not self.position.finished:
             remedy = (
