@@ -105,7 +105,10 @@ def test_in_an_outage_the_table_is_used_for_an_hour_with_one_warning(
             clock.now_s += 5
             seen = source.readings
             assert await table.get() == 1
-            await settled(lambda seen=seen: source.readings > seen)
+            reading = table._reading  # the next one begins only when this one has ended
+            assert reading is not None
+            await reading
+            assert source.readings == seen + 1
         assert [one.getMessage() for one in caplog.records] == [
             "The numbers cannot be read, cached ones are used for an hour: it is away."
         ]

@@ -328,7 +328,7 @@ def test_feedback_has_a_scope_of_its_own() -> None:
 
 def test_live_accuracy_of_each_version(tmp_path: Path) -> None:
     with keeping(WordCounter(), tmp_path) as (client, writer):
-        assert client.get("/v1/feedback").json() == {"model": "reviews", "versions": []}
+        assert client.get("/v1/feedback").json() == {"model": "reviews", "versions": [], "tested": None}
         asked = client.post("/v1/predict", json={"texts": ["good", "bad", "good"]}, headers={"X-Request-Id": "r"})
         settled(writer)
         said(client, *[{"request_id": "r", "index": place, "correct": "positive"} for place in range(3)])
