@@ -261,8 +261,11 @@ def test_the_latest_test_of_accuracy_is_among_the_metrics_and_in_the_answer(
         add_accuracy_check(writer.store, replace(calm, at_ms=at_ms + 1))  # of a version that does not answer here
         assert client.get("/v1/feedback").json()["tested"] is None
     version = f'model="reviews",version="{digest[:VERSION_DIGITS]}"'
-    assert [one for one in lines if one.startswith("bertline_accuracy")] == [
-        f'bertline_accuracy_checked_timestamp_seconds{{model="reviews"}} {at_ms / 1e12:.9f}e+09',
+    when, *figures = [one for one in lines if one.startswith("bertline_accuracy")]
+    checked, at_s = when.split(" ")
+    assert checked == 'bertline_accuracy_checked_timestamp_seconds{model="reviews"}'
+    assert float(at_s) == at_ms / 1000
+    assert figures == [
         f"bertline_accuracy_dropped{{{version}}} 1.0",
         f"bertline_accuracy_tested{{{version}}} 0.84",
         f"bertline_accuracy_expected{{{version}}} 0.92",
