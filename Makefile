@@ -50,7 +50,7 @@ drill: $(VENV)/.test
 	@BERTLINE_FUZZ_EXAMPLES=200 $(PY) -m pytest tests/unit/cli/test_predict_values.py tests/service/test_schemathesis.py $(ARGS)
 
 pictures: $(VENV)/.test
-	@tools/packages.sh chromium
+	@tools/packages.sh chromium-headless-shell
 	@PICTURES=docs/images PICTURES_DEMO=build/pictures $(PY) -m pytest -m drill tests/docs/test_studio.py -k pictures $(ARGS)
 
 check: $(VENV)/.check

@@ -64,7 +64,7 @@ def load(browser: Browser, url: str) -> Load:
 
 def measure(loads: int) -> list[Load]:
     """Load it so many times; the first load, which starts the browser, does not count."""
-    path = shutil.which("chromium")
+    path = shutil.which("chromium") or shutil.which("chromium-headless-shell")
     assert path is not None, "there is no chromium: install what tools/packages.txt lists"
     with live({"reviews": WordCounter()}) as url, browser_at(path) as browser:
         warm(url)

@@ -85,7 +85,10 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of a Chromium to drive; without one the test is skipped, in continuous integration it fails."""
-    path = program("chromium")
+    """Path of a Chromium, best the one without windows.
+
+    Without any the test is skipped; in continuous integration it fails.
+    """
+    path = program("chromium-headless-shell")
     driver = subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True, check=False)
     return path if driver.returncode == 0 else absent("libatomic.so.1, which Playwright's driver needs,", "libatomic1")
