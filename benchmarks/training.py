@@ -27,7 +27,6 @@ from bertline.encoder.source import find_model
 from bertline.text import Tokenizer
 from bertline.training.device import place
 from bertline.training.loop import Run
-from bertline.training.of_table import with_table
 from bertline.training.prepare import Prepared, prepare, tokenise
 from bertline.training.progress import Silent
 from bertline.training.row_task import of_spec
@@ -43,7 +42,6 @@ def ours(task: Task, prepared: Prepared, rows: int, precision: str) -> float:
     tokenizer = Tokenizer.from_directory(directory)
     train = tokenise(prepared.train[:rows], tokenizer, prepared.spec, settings)
     validation = tokenise(prepared.validation[:8], tokenizer, prepared.spec, settings)
-    settings = with_table(settings, prepared.spec, train)
     torch.manual_seed(0)
     classifier = load_pretrained(directory, labels=len(prepared.spec.labels))
     learned = of_spec(prepared.spec, train, validation, settings)
