@@ -70,6 +70,13 @@ def finished(tmp_path: Path) -> Run:
     return whole
 
 
+def test_memory_goes_back_to_the_system_with_each_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr("bertline.training.loop.give_back", lambda: given.append(True))
+    run(tmp_path / "state").fit()
+    assert len(given) == 2  # the ends of two epochs
+
+
 def test_it_overfits_eight_rows(tmp_path: Path) -> None:
     eight = rows_of(sentences(8))
     small = run(tmp_path, train=eight, epochs=30, patience=30, weight_decay=0.0)
