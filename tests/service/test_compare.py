@@ -87,7 +87,7 @@ def test_the_loaded_versions_are_listed(url: str) -> None:
     found = httpx.get(f"{url}/v1/compare").json()
     assert found["most_rows"] == MOST_ROWS
     first = found["versions"][0]
-    assert (first["model"], first["role"], first["engine"], first["ready"]) == ("old", "current", "words", True)
+    assert (first["model"], first["role"], first["engine"], first["ready"]) == ("old", "current", "double", True)
     assert first["digest"].startswith(first["version"])
 
 

@@ -44,7 +44,7 @@ def test_models_are_described_with_their_measured_figures_and_the_limits() -> No
                 "multi_label": False,
                 "max_tokens": 16,
                 "truncation": "head_tail",
-                "engine": "words",
+                "engine": "double",
                 "ready": True,
                 "metrics": {
                     "accuracy": {"value": 0.84, "low": 0.82, "high": 0.86},

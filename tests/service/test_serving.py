@@ -167,7 +167,7 @@ def test_labels_of_several_kinds_and_what_the_version_says_of_itself() -> None:
     async def story(serving: Serving) -> None:
         version = serving.models.named("reviews")
         assert (version.labels, version.max_tokens, version.spec.activation) == (TOPICS, 32, "sigmoid")
-        assert (version.version, version.truncation, version.engine) == (model.version, "head_tail", "words")
+        assert (version.version, version.truncation, version.engine) == (model.version, "head_tail", "double")
         found = await serving.compute(version, ["good"], "logits", deadline_s=in_time(serving))
         assert sum(found.probabilities()[0]) == pytest.approx(0.9 + 0.1)
 

@@ -3,7 +3,8 @@
 Everything it states comes from the manifest. Of the free-form parts it reads
 
 - ``metrics``: ``rows`` and ``split`` (how many and which), and figures, each a number or an object with ``value``,
-  ``low``, ``high``; ``baselines`` by name, each with figures of the same names;
+  ``low``, ``high``; ``baselines`` by name, each with figures of the same names; ``words`` of a bundle that keeps the
+  linear model of words, with the ``accuracy`` of it and the ``encoder_accuracy`` on so many ``rows`` of validation;
 - ``data``: ``source``, and all other entries as a table;
 - ``training`` and ``lineage``: as tables; of ``lineage`` also ``base_model``, ``license`` and ``language``.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from bertline.bundle.engine import WORDS
 from bertline.bundle.figures import Figure, baseline_figures, figures
 from bertline.bundle.front_matter import front_matter
 from bertline.bundle.manifest import Manifest
@@ -48,6 +50,7 @@ def model_card(manifest: Manifest, mask: str = "[MASK]") -> str:
     sections = {
         "Use": f"{_use_bertline(manifest, mask)}\n\n{_use_transformers(manifest, mask)}",
         "Results": _results(manifest),
+        **_words(manifest),
         **({"Engines": _engines(manifest)} if any(engine.measured for engine in manifest.engines) else {}),
         "Data": _table(manifest.data),
         "Training": _table(manifest.training),
@@ -215,6 +218,21 @@ def _behind(ours: Mapping[str, Figure], baselines: Mapping[str, Mapping[str, Fig
         return ""
     titled = f"{ours[score].title} {baselines[best][score].text} instead of {ours[score].text}"
     return f"\n\n**A simpler model is ahead on these rows: {_text(best)} has the {titled}.** It is smaller and faster."
+
+
+def _words(manifest: Manifest) -> dict[str, str]:
+    """The section about the linear model of words, if the bundle keeps it."""
+    kept = manifest.metrics.get(WORDS)
+    if not isinstance(kept, dict):
+        return {}
+    own, encoder = (written("accuracy", float(str(kept[name]))) for name in ("accuracy", "encoder_accuracy"))
+    name = shlex.quote(manifest.name)
+    text = (
+        f"On {kept['rows']:,} validation rows, a linear model of words has the accuracy {own} and the encoder "
+        f"{encoder}. The bundle\nkeeps it as the engine `{WORDS}`, which answers on request:\n\n"
+        f"```sh\nbertline evaluate {name} DATA --engine {WORDS}\nbertline serve {name} --engine {WORDS}\n```"
+    )
+    return {"The linear model of words": text}
 
 
 def _limitations(manifest: Manifest) -> str:

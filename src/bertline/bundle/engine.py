@@ -10,6 +10,8 @@ from bertline.bundle.fields import Facts, FilePath, Name, Strict
 
 FOLDER = "engines"
 RESERVED = "torch"  # selects PyTorch
+WORDS = "words"  # selects the linear model of words
+WORDS_FILE = "words/model.npz"  # of a bundle that keeps one
 FULL = "full"  # the bundle's own checkpoint
 
 Precision = Literal["fp32", "int8"]

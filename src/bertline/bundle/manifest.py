@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 
 from bertline import __version__
-from bertline.bundle.engine import RESERVED, Engine
+from bertline.bundle.engine import RESERVED, WORDS, WORDS_FILE, Engine
 from bertline.bundle.fields import MANIFEST, Digest, Facts, FilePath, Name, Strict
 from bertline.errors import BundleError
 from bertline.tasks import read_spec
@@ -47,6 +47,8 @@ def _engines(engines: tuple[Engine, ...]) -> tuple[Engine, ...]:
         raise ValueError("two engines have the same name")
     if RESERVED in names:
         raise ValueError(f"no engine may be called {RESERVED}: that is PyTorch")
+    if WORDS in names:
+        raise ValueError(f"no engine may be called {WORDS}: that is the linear model of words")
     return engines
 
 
@@ -109,6 +111,12 @@ class Manifest(Strict):
     def temperature(self) -> float:
         """Divides the logits before they become probabilities."""
         return self.task.temperature
+
+    @property
+    def engine_names(self) -> tuple[str, ...]:
+        """Everything that can answer, in the order in which it is tried; the linear model of words only on request."""
+        words = (WORDS,) if WORDS_FILE in self.files else ()
+        return (*(engine.name for engine in self.engines), RESERVED, *words)
 
     def sealed(self, files: Mapping[str, FileRecord]) -> tuple[Manifest, bytes]:
         """The manifest of a bundle with these files, and the exact bytes of its ``bertline.json``.

@@ -43,7 +43,7 @@ def evaluate(
     settings: EvaluateSettings,
     report: Annotated[Path | None, typer.Option(help="Directory to write report.html and report.json to.")] = None,
     engine: Annotated[
-        str | None, typer.Option(help="Engine to measure, torch included; without it the bundle's first.")
+        str | None, typer.Option(help="Engine to measure, torch and words included; without it the bundle's first.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     minimum: Annotated[

@@ -112,7 +112,7 @@ def predict(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text; not with --input.")] = False,
     engine: Annotated[
-        str | None, typer.Option(help="Engine to answer with, torch included; without it the bundle's first.")
+        str | None, typer.Option(help="Engine to answer with, torch and words included; without it the bundle's first.")
     ] = None,
     shard: Annotated[
         str | None,

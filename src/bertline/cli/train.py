@@ -82,7 +82,7 @@ def train(
         recorded.again(tracked, trained)
         return
     if as_json:
-        typer.echo(json.dumps(trained.measured.evaluation.to_json(), ensure_ascii=False))
+        typer.echo(json.dumps(trained.measured.to_json(), ensure_ascii=False))
     show_result(trained)
     if tracked is not None:
         recorded.finish(tracked, trained)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from bertline.bundle.engine import WORDS
 from bertline.cli.figures_table import print_figures, rows
 from bertline.machine.timing import DurationRange
 from bertline.statistics.figures import PERCENT
@@ -107,17 +108,23 @@ def show_result(trained: Trained) -> None:
     _show_places(console, trained.bundle)
     if not show_collapse(console, trained.measured.evaluation, trained.settings):
         if behind := beaten(trained.measured.baselines):
-            guide = " (its recipe: “Evaluate” in the guide)" if _has_recipe(trained) else ""
-            remedy = f"use that{guide}, or train again with more --epochs (it was {trained.settings.epochs})"
-            console.print(f"\nwarning: {behind}: {remedy}", soft_wrap=True, markup=False)
+            again = f"train again with more --epochs (it was {trained.settings.epochs})"
+            console.print(f"\nwarning: {behind}: {_instead(trained)}{again}", soft_wrap=True, markup=False)
         console.print(f"\nTry it  bertline serve {trained.bundle}", soft_wrap=True)
         console.print(f"Faster  bertline optimize {trained.bundle}", soft_wrap=True)
+    if (words := trained.measured.words) is not None:
+        command = f"bertline serve {trained.bundle} --engine {WORDS}"
+        console.print(f"Better  {command} (the linear model of words: {words.sentence})", soft_wrap=True, markup=False)
 
 
-def _has_recipe(trained: Trained) -> bool:
-    """Whether the guide has the code of the best baseline: the linear model of single labels."""
-    best = max(trained.measured.baselines, key=lambda one: one.score.value)
-    return best.figure == "accuracy" and best.name.startswith("TF-IDF")
+def _instead(trained: Trained) -> str:
+    """What to do rather than to train again, where a baseline is ahead on the test rows."""
+    evaluation, words = trained.measured.evaluation, trained.measured.words
+    if words is not None:
+        return f"use the engine {WORDS}, or "
+    if evaluation.headline()[0][0] == "accuracy":
+        return "on the validation rows no linear model of words is significantly better, so none is kept; "
+    return "use that, or "
 
 
 def show_finished(finished: Finished, *, as_json: bool) -> None:

@@ -93,7 +93,7 @@ def measure_baselines(
     test: Examples,
     arrays: Arrays,
     readings: Sequence[Reading],
-    untrained: Arrays | None = None,
+    others: Sequence[tuple[str, str, Arrays]] = (),
 ) -> tuple[Baseline, ...]:
     """Fit the baselines of this kind of evaluation and measure them on the encoder's texts.
 
@@ -105,7 +105,7 @@ def measure_baselines(
         test: the evaluated examples.
         arrays: the encoder's output for them.
         readings: of their texts.
-        untrained: the output of the network that the training began with, as another baseline.
+        others: further baselines, which come first: name, detail, and output for the evaluated texts.
 
     Raises:
         UsageError: scikit-learn is not installed.
@@ -113,9 +113,7 @@ def measure_baselines(
     part, compared = task(spec.task).measure, kind_of(evaluation).compared
     truth, inputs = [example.target for example in test], [example.input for example in test]
     out: list[Baseline] = []
-    guesses: list[tuple[str, str, Arrays]] = []
-    if untrained is not None:
-        guesses.append(("Untrained encoder", "the network that the training began with", untrained))
+    guesses: list[tuple[str, str, Arrays]] = [*others]
     for name, recipe in BASELINES.get(type(evaluation), ()):
         answers, detail = recipe(train, validation, inputs)
         sure = answers if spec.apart else [_sure(spec, *each) for each in zip(answers, readings, strict=True)]

@@ -1,14 +1,14 @@
 """Linear models of words: TF-IDF with logistic regression for labels, with ridge regression for numbers.
 
-Word 1–2-grams with sublinear term frequencies. The validation texts choose the regularisation. The only file that
-imports scikit-learn.
+Word 1–2-grams with sublinear term frequencies. The validation texts choose the regularisation. The model that a bundle
+can keep reads the encoder's pieces of words in their place. The only file that imports scikit-learn.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from bertline.data.batching import Batch
 from bertline.data.labels import ordered
 from bertline.errors import needing
 from bertline.evaluation.commonest import commonest, commonest_set, mean
+from bertline.inference.words_backend import Terms, WordsBackend, ids_in, keys_of
+from bertline.statistics.activation import softmax
 from bertline.statistics.metrics import f1_of, micro_of
 from bertline.statistics.multilabel import class_counts, label_counts
 from bertline.statistics.thresholds import best_threshold
@@ -28,6 +31,10 @@ from bertline.statistics.thresholds import best_threshold
 STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)
 ALPHAS = (10.0, 3.0, 1.0, 0.3, 0.1)  # of ridge regression, the most regularised first
 CELLS = 60_000_000  # of vectors: 240 MB
+KEPT_CELLS = 20_000_000  # of the weights of a model that is kept: 80 MB, as much as a small encoder
+LEAST_PAIRS = 2  # texts that a pair of pieces is in: others double the size and lose a little accuracy (docs/log.md)
+NEVER = -30.0  # the decision for a label without training texts
+_FITTED = ("coef_", "intercept_")  # scikit-learn's names
 WORD = r"(?u)\b\w+\b"  # with punctuation as tokens: movie reviews 76.6 % instead of 78.6 %, Reuters the same
 
 _needing_sklearn = partial(needing, "the TF-IDF baseline needs scikit-learn", "sklearn", extra="train")
@@ -115,6 +122,91 @@ def numbers(
         return -error, [float(answer) for answer in _on(words, model.predict)]
 
     return _best(fit, ALPHAS, train_texts, validation_texts, texts)
+
+
+def of_pieces(
+    train: Sequence[Batch],
+    labels: Sequence[str],
+    validation: Sequence[Batch],
+    truth: Sequence[str],
+    names: Sequence[str],
+    special: Collection[int],
+) -> tuple[WordsBackend, float] | None:
+    """The linear model of pieces of words and pairs of them that is best on the validation texts, and its C.
+
+    Classifiers as for ``one_label``. Of equally accurate ones the likeliest is best, because its probabilities count
+    too: where every text is right, no temperature corrects them.
+
+    Args:
+        train: the training texts.
+        labels: of each.
+        validation: texts that choose C.
+        truth: the label of each.
+        names: of all labels, in the order of the logits.
+        special: ids of no text, such as that of padding.
+
+    Returns:
+        None where there is nothing to fit: no pieces, or one label.
+
+    Raises:
+        UsageError: scikit-learn is not installed.
+    """
+    terms = _terms(train, special, len(names))
+    if len({*labels}) < 2 or terms is None:
+        return None
+    words, best, highest, chosen = _matrix(terms, train), None, (-1.0, 0.0), 0.0
+    known = [(row, names.index(label)) for row, label in enumerate(truth) if label in names]
+    rows, wanted = np.array(known, dtype=np.int64).reshape(-1, 2).T
+    for strength in STRENGTHS:
+        with _needing_sklearn(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in ``_best``
+            fitted = _one_vs_rest(strength).fit(words, list(labels))
+        model = WordsBackend(terms, *_by_label(fitted, names))
+        logits = np.array(model.of(validation), dtype=np.float64)[rows]
+        likelihood = np.log(softmax(logits)[np.arange(len(rows)), wanted]).sum()
+        score = float((logits.argmax(axis=1) == wanted).sum()), float(likelihood)
+        if score > highest:
+            best, highest, chosen = model, score, strength
+    return None if best is None else (best, chosen)
+
+
+def _terms(texts: Sequence[Batch], special: Collection[int], labels: int) -> Terms | None:
+    """The terms of training texts, the most frequent of them where the weights would take too much memory."""
+    keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for batch in texts:
+        own = np.sort(keys_of(batch.ids), axis=1)  # of each text, each once
+        own = own[np.diff(own, axis=1, prepend=-1) > 0]
+        keys, places = np.unique(np.concatenate([keys, own]), return_inverse=True)
+        counts = np.bincount(places, np.concatenate([counts, np.ones(len(own), np.int64)])).astype(np.int64)
+    first, last = ids_in(keys)
+    known = ~(np.isin(first, [*special]) | np.isin(last, [*special]))
+    known &= (counts >= LEAST_PAIRS) | (keys == last)
+    keys, counts = keys[known], counts[known]
+    used = np.sort(np.argsort(-counts, kind="stable")[: KEPT_CELLS // labels])
+    rows = sum(len(batch.ids) for batch in texts)
+    return Terms(keys[used], np.log((1 + rows) / (1 + counts[used])) + 1) if len(used) else None
+
+
+def _matrix(terms: Terms, texts: Sequence[Batch]) -> Matrix:
+    from scipy.sparse import csr_matrix, vstack
+
+    parts = []
+    for batch in texts:
+        rows, columns, weights = terms.weigh(batch.ids)
+        parts.append(csr_matrix((weights, (rows, columns)), shape=(len(batch.ids), len(terms.keys))))
+    return vstack(parts, format="csr")
+
+
+def _by_label(fitted: Any, names: Sequence[str]) -> tuple[Array, Array]:
+    """Weights and intercepts of every label, from a regression for each, or from one for the second of two."""
+    weights = np.zeros((fitted.estimators_[0].coef_.shape[1], len(names)), dtype=np.float32)
+    intercepts = np.full(len(names), NEVER, dtype=np.float32)
+    places = [names.index(str(one)) for one in fitted.classes_]
+    slopes, offsets = (np.concatenate([getattr(one, name) for one in fitted.estimators_]) for name in _FITTED)
+    if len(places) == 2:
+        slopes, offsets = np.concatenate([-slopes, slopes]), np.concatenate([-offsets, offsets])
+    weights[:, places], intercepts[places] = slopes.T, offsets
+    return weights, intercepts
 
 
 def vectors(corpus: Texts, texts: Texts) -> Float[Array, "texts words"]:

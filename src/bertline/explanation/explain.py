@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bertline.bundle.engine import WORDS
 from bertline.errors import UsageError
 from bertline.explanation.faithful import Faithfulness, faithfulness
 from bertline.explanation.found import Explanation, Part
@@ -44,7 +45,7 @@ def explain(
 
     Raises:
         UsageError: as ``question``, the budget is too small for the input's words, or integrated gradients are asked
-            of a server, of a tagger, or where PyTorch is not installed.
+            of a server, of a tagger, of the engine words, or where PyTorch is not installed.
     """
     asked = question(model, one, name, span)
     error = None
@@ -81,6 +82,11 @@ def _integrated(model: Answering, asked: Question, settings: ExplainSettings) ->
     if not isinstance(model, TextClassifier):
         raise UsageError(
             "integrated gradients need PyTorch, which a server does not use: run bertline explain, or choose another "
+            "method"
+        )
+    if model.engine == WORDS:
+        raise UsageError(
+            f"integrated gradients are those of the encoder, and the engine {WORDS} answers without it: choose another "
             "method"
         )
     if asked.span is not None:

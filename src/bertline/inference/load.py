@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bertline.bundle import Bundle, load
 from bertline.bundle.engine import FOLDER as MADE
-from bertline.bundle.engine import FULL, Engine
+from bertline.bundle.engine import FULL, WORDS, Engine
 from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.probes import ATTENTIONS, EMBEDDING
 from bertline.encoder.outputs import OUTPUTS
@@ -17,6 +17,7 @@ from bertline.errors import BertlineError, BundleError, EngineWarning, SettingsE
 from bertline.inference.backend import Backend
 from bertline.inference.predictor import BATCH_TOKENS, TextClassifier
 from bertline.inference.probing import Probing
+from bertline.inference.words_backend import read_words
 from bertline.machine.gpu import torch_sees_gpu
 from bertline.text import Tokenizer
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ONNX_BATCH_TOKENS = 512  # what suits the full network's graph: such a batch stays in a core's cache
 _ATTEMPTS = 3
+_NO_WORDS = "bertline train keeps the linear model of words where it is better than the encoder on the validation rows"
 
 
 def load_predictor(
@@ -53,7 +55,8 @@ def load_predictor(
 
     Args:
         directory: the bundle.
-        engine: the one to use, without any other in its place; ``torch`` is PyTorch.
+        engine: the one to use, without any other in its place; ``torch`` is PyTorch and ``words`` the
+            linear model of words.
         batch_tokens: bound on the padded tokens of a batch; else what suits the engine.
         verify: compare the hash of every file first.
         device: where PyTorch computes: ``auto``, ``cpu``, ``cuda``. Only ``auto`` and ``cpu`` try other engines, which
@@ -187,20 +190,18 @@ class _Loader:
             if self.device in ("auto", "cpu"):
                 yield from ((name, "cpu") for name in self.engines)
             yield TORCH, "cpu" if gpu else self.device
-        elif wanted == TORCH or wanted in self.engines:
+        elif wanted in (names := self.bundle.manifest.engine_names):
             yield wanted, self.device
         else:
-            raise UsageError(
-                f"{self.bundle.path} has no engine {wanted}: it has {', '.join([*self.engines, TORCH])}; "
-                "bertline optimize makes others"
-            )
+            more = _NO_WORDS if wanted == WORDS else "bertline optimize makes others"
+            raise UsageError(f"{self.bundle.path} has no engine {wanted}: it has {', '.join(names)}; {more}")
 
     def _classifier(self, name: str, device: str, batch_tokens: int | None) -> TextClassifier:
-        engine = self.engines.get(name)
-        if engine is None:
-            backend, suits = self._torch(device), BATCH_TOKENS
-        else:
+        engine, suits = self.engines.get(name), BATCH_TOKENS
+        if engine is not None:
             backend, suits = self._backend(engine), engine.batch_tokens
+        else:
+            backend = read_words(self.bundle.path) if name == WORDS else self._torch(device)
         return self._composed(name, backend, batch_tokens or suits)
 
     def _composed(self, engine: str, backend: Backend, batch_tokens: int) -> TextClassifier:

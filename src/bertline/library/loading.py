@@ -27,7 +27,8 @@ def load(
         bundle: the directory that ``train``, ``distill`` or ``optimize`` wrote, or the address of a bundle, such as
             ``s3://bucket/prefix``, ``oci://host/name``, ``hf://owner/name``, or its name in the registry,
             ``models:/reviews@champion``: it is fetched.
-        engine: the engine to use, and no other in its place; ``torch`` is PyTorch.
+        engine: the engine to use, and no other in its place; ``torch`` is PyTorch, ``words`` the linear
+            model of words, if the bundle keeps one.
         device: where PyTorch computes: ``auto``, ``cpu`` or ``cuda``. ``auto`` is a GPU if PyTorch sees one.
         batch_tokens: bound on the padded tokens of a batch; by default what suits the engine.
         lanes: batches computed at a time by engines other than PyTorch; by default one per core.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from bertline.bundle.engine import WORDS
 from bertline.bundle.figures import figures
 from bertline.bundle.signing import PublicKey
 from bertline.bundle.verdict import SignatureState, SignedVerdict
@@ -54,6 +55,7 @@ def lines(
         yield "MLflow run", version.run
     yield from _figures(facts.get("metrics") or {})
     engines = [str(one.get("name")) for one in facts.get("engines") or ()]
+    engines += [WORDS] if WORDS in (facts.get("metrics") or {}) else []
     for kept in verdicts:
         yield "gate", _changed(kept) if kept.signed is None else judged(kept.signed, names, trusted)
     if engines:

@@ -140,7 +140,7 @@ class WordCounter:
 
     def model(self) -> Model:
         """It as a ``Model`` of the library, with a real bundle, a real tokenizer and real batches."""
-        classifier = TextClassifier(load(self.bundle), word_tokenizer(), WordBackend(self), engine="words")
+        classifier = TextClassifier(load(self.bundle), word_tokenizer(), WordBackend(self), engine="double")
         return Model(classifier, lambda **_: classifier)
 
     def check(self, batch: Batch) -> None:
@@ -281,7 +281,7 @@ class ThreadWorker:
             version = load(self._bundle).version
         except BundleError as error:
             raise BundleError(str(error)) from None
-        return Started(version, "words", self._double.lanes, 64)
+        return Started(version, "double", self._double.lanes, 64)
 
     async def compute(self, output: str, batch: Ragged, *, alone: bool, behind: bool = False) -> Reply:
         """A batch, in a thread."""

@@ -31,6 +31,8 @@ from bertline.training.finished import RUN, run_record
 from bertline.training.row_task import RowTask
 from bertline.training.rows import Rows
 from bertline.training.session import Fitted, Session
+from bertline.training.words import TITLE as WORDS_TITLE
+from bertline.training.words import KeptWords
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Product:
         lineage: where the weights are from.
         metrics: figures beside those of ``evaluation``.
         baselines: on the same rows, for the report.
+        words: the linear model that the bundle keeps; None without one.
         curves: whether the report draws the losses by epoch.
         headline: the headline figures, for whoever requests the same run again.
         identity: whatever that run must share with this one, by name.
@@ -74,6 +77,7 @@ class Product:
     lineage: Mapping[str, JsonValue]
     metrics: Mapping[str, Any]
     baselines: Sequence[Baseline] = ()
+    words: KeptWords | None = None
     curves: bool = True
     headline: Sequence[tuple[str, Estimate]] = ()
     identity: Mapping[str, Any] = field(default_factory=dict)
@@ -91,6 +95,7 @@ def publish(session: Session, product: Product) -> None:
     parts = Parts(
         network=partial(write_network, network=product.classifier, spec=product.spec),
         tokenizer=product.tokenizer,
+        engines=() if product.words is None else (product.words.model.write,),
         probes=_probes(product.task.validation, fitted.validation, product.classifier.output),
         reference=product.reference,
         trained=(piece.ids for piece in product.task.train.pieces),
@@ -104,13 +109,14 @@ def publish(session: Session, product: Product) -> None:
 
 
 def _write_report(directory: Path, title: str, place: str, product: Product) -> None:
+    words = () if product.words is None else ((WORDS_TITLE, product.words.sentence),)
     write_report(
         directory,
         product.evaluation,
         title=title,
         history=product.fitted.history if product.curves else (),
         baselines=product.baselines,
-        facts=[*product.facts, ("Trained on", place)],
+        facts=[*product.facts, *words, ("Trained on", place)],
         settings=[(name, str(value)) for name, value in product.settings.items()],
     )
     rows = f"{product.evaluation.rows:,} test rows"

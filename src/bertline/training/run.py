@@ -222,7 +222,7 @@ def _fine_tune(
     else:
         fitted = evaluated = run.fit(classifier, task, test, identity, runs=RUNS[settings.quality])
         facts += fitted.facts
-    measured = measure(validation, test, evaluated, prepared, settings, untrained)
+    measured = measure(train, validation, test, evaluated, prepared, settings, tokenizer, untrained)
     if more is not None:
         metrics, facts = {**metrics, "more_labels": more.to_json()}, [*facts, _told(run, more, measured)]
     return Trained(run.out, settings, measured, fitted), Product(
@@ -234,7 +234,9 @@ def _fine_tune(
         fitted=fitted,
         evaluation=measured.evaluation,
         baselines=measured.baselines,
-        metrics={**metrics, "baselines": {one.name: _json(one.figures) for one in measured.baselines}},
+        words=measured.words,
+        more=measured.more,
+        metrics={**metrics, **measured.more, "baselines": {one.name: _json(one.figures) for one in measured.baselines}},
         test_source=_test_source(settings),
         reference=_reference(prepared, settings),
         headline=measured.headline(),

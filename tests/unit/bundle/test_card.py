@@ -48,6 +48,17 @@ def test_a_simpler_model_that_is_ahead_is_named(manifest: Manifest, simple: floa
     assert ("A simpler model is ahead" in text) is ahead
 
 
+def test_a_linear_model_that_is_kept_has_a_section(manifest: Manifest) -> None:
+    kept = {"rows": 1853, "accuracy": 0.912, "encoder_accuracy": 0.84, "p_value": 1e-9, "C": 16.0}
+    text = card(manifest, metrics={"rows": 9, "accuracy": 0.845, "words": kept}).replace("\u202f", " ")
+    sentence = (
+        "On 1,853 validation rows, a linear model of words has the accuracy 91.2 % and the encoder 84.0 %. The bundle"
+    )
+    assert f"## The linear model of words\n\n{sentence}\nkeeps it as the engine `words`" in text
+    assert "bertline serve reviews --engine words" in text
+    assert "linear model of words" not in card(manifest, metrics={"accuracy": 0.845})
+
+
 def test_missing_records_are_reported(manifest: Manifest) -> None:
     text = card(manifest)
     assert "## Results\n\nNot measured.\n" in text

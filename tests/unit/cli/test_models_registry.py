@@ -19,6 +19,7 @@ from bertline.cli import models, predict
 from bertline.errors import RegistryError, UsageError
 from bertline.registry.database import Database
 from bertline.registry.schema import VERDICTS
+from bertline.testing.tiny import write_tiny_bundle
 from tests.registered import new_registry
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -54,6 +55,13 @@ def test_a_bundle_is_added_listed_and_shown(bundle: Path, tmp_path: Path) -> Non
     assert re.search(rf"^digest +{digest}$", shown, re.MULTILINE)
     facts = json.loads(run("models", "show", "films", "--json").output)["facts"]
     assert facts["max_tokens"] == load(bundle).manifest.max_tokens
+
+
+def test_the_linear_model_of_words_is_shown_among_the_engines(tmp_path: Path) -> None:
+    words = {"rows": 9, "accuracy": 0.9, "encoder_accuracy": 0.5}
+    write_tiny_bundle(tmp_path / "kept", engine=True, metrics={"words": words})
+    run("models", "add", tmp_path / "kept", "--name", "kept")
+    assert re.search(r"^engines +fp32, words$", run("models", "show", "kept:1").output, re.MULTILINE)
 
 
 def test_a_verdict_is_kept_with_the_version_and_shown(bundle: Path, tmp_path: Path) -> None:

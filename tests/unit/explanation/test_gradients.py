@@ -122,6 +122,10 @@ def test_what_has_no_integrated_gradients(bundle: Path, tmp_path: Path, monkeypa
 
     with pytest.raises(UsageError, match="need PyTorch, which a server does not use: run bertline explain"):
         explain(Served(), TEXT, settings)  # type: ignore[arg-type]
+    words = load_predictor(bundle)
+    words.engine = "words"
+    with pytest.raises(UsageError, match="are those of the encoder, and the engine words answers without it: choose"):
+        explain(words, TEXT, settings)
     monkeypatch.delitem(sys.modules, "bertline.explanation.gradients", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match=r"need PyTorch and torch is not installed: pip install 'bertline\[train\]'"):

@@ -77,7 +77,8 @@ def test_the_report_and_the_card_tell_the_same_figures(trained: tuple[Trained, T
     record = json.loads((result.bundle / "report" / "report.json").read_text())
     assert record["metrics"] == result.measured.evaluation.metrics()
     assert len(record["history"]) == len(result.history) == 2
-    assert {one["name"] for one in record["baselines"]} == {"Majority class", "TF-IDF + logistic regression"}
+    names = {one["name"] for one in record["baselines"]}
+    assert names == {"Engine words", "Majority class", "TF-IDF + logistic regression"}
     assert percent(result.measured.evaluation.accuracy.value) in (result.bundle / "README.md").read_text()
 
 

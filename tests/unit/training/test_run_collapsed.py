@@ -63,8 +63,8 @@ def test_a_model_that_separates_texts_is_not_reported_as_collapsed_but_as_behind
     show_result(trained)
     said = capsys.readouterr().err
     assert "distinguish" not in said
-    assert re.search(r"warning: TF-IDF \+ logistic regression has the accuracy \S+\s%, \S+ points more than", said)
-    assert "use that (its recipe: “Evaluate” in the guide), or train again with more --epochs (it was " in said
+    assert re.search(r"warning: Engine words has the accuracy \S+\s%, \S+ points more than the encoder", said)
+    assert ": use the engine words, or train again with more --epochs (it was " in said
     assert f"Try it  bertline serve {trained.bundle}" in said
     assert f"Faster  bertline optimize {trained.bundle}" in said
 

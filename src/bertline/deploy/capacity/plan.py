@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bertline.bundle.engine import RESERVED as TORCH
+from bertline.bundle.verify import read_manifest
 from bertline.deploy.capacity.measure import measure
 from bertline.deploy.capacity.prices import Machine, PriceTable, read_measured, read_prices
 from bertline.deploy.capacity.sample import Sample, read_sample
@@ -236,11 +237,11 @@ def _measured(bundle: Path, sample: Sample, settings: PlanSettings, notify: Noti
 
 
 def _engines(bundle: Path, sample: Sample, settings: PlanSettings) -> Sequence[str]:
-    known = [*sample.engines, TORCH]
+    known = read_manifest(bundle).engine_names
     for name in settings.engine:
         if name not in known:
             raise UsageError(f"{bundle} has no engine {name}: valid names are {', '.join(known)}")
-    return settings.engine or (known if torch_sees_gpu() else sample.engines)
+    return settings.engine or ([*sample.engines, TORCH] if torch_sees_gpu() else sample.engines)
 
 
 def _options(

@@ -44,6 +44,7 @@ CLASSES = ("probabilities", "logits")  # outputs with a value per label
 PARAMETERS = ("timeout", "binary_data_output")
 OUTPUT_PARAMETERS = ("binary_data", "classification")
 BINARY = "application/octet-stream"
+_PLATFORMS = {"torch": "pytorch_torch", "words": "bertline_words"}  # by engine; those of the others are graphs
 
 
 class RequestedOutput(Tolerant):
@@ -204,7 +205,7 @@ async def model(version: VersionNow) -> ModelMetadata:
     return ModelMetadata(
         name=version.name,
         versions=[version.version],
-        platform="pytorch_torch" if version.engine == "torch" else "onnx_onnxv1",
+        platform=_PLATFORMS.get(version.engine, "onnx_onnxv1"),
         inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
         outputs=[
             TensorMetadata(name=name, datatype=kind, shape=shape) for name, (kind, shape) in outputs_of(version).items()
