@@ -80,6 +80,14 @@ def test_the_encoder_still_embeds_and_words_are_explained(server: Spawned) -> No
     assert max(explained["words"], key=lambda word: word["share"])["text"] in WORDS[2 * number : 2 * number + 2]
 
 
+def test_the_inside_of_the_encoder_is_not_shown_for_it(server: Spawned) -> None:
+    answered = httpx.post(f"{server.url}/v1/anatomy", json={"text": "is it at us"}, timeout=30)
+    assert answered.status_code == 422
+    assert answered.json()["error"]["message"] == (
+        "topics answers with the engine words, which has no layers to look into: load it without that engine."
+    )
+
+
 def test_a_bundle_without_it_is_not_served_with_it(folder: Path, tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path / "tiny", engine=True)
     arguments = ["serve", str(tmp_path / "tiny"), "--port", "0", "--engine", "words"]

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from bertline.bundle.engine import WORDS
 from bertline.bundle.probes import ATTENTIONS
 from bertline.errors import UsageError
 from bertline.explanation.anatomy.anatomy import anatomy
@@ -19,6 +20,7 @@ from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
 from bertline.explanation.proposals import filling
 from bertline.explanation.settings import ExplainSettings
+from bertline.inference.seen_inside import NO_LAYERS
 from bertline.lifecycle.probes.found import Scan
 from bertline.lifecycle.probes.scan import scan
 from bertline.lifecycle.probes.settings import ProbeSettings
@@ -95,6 +97,8 @@ class Explaining:
         Raises:
             Problem: as ``explain``, or the model's bundle does not show its inside.
         """
+        if version.engine == WORDS:
+            raise Problem(Code.UNSUPPORTED, f"{version.name} answers with the {NO_LAYERS}.", "model")
         if "attentions" not in version.outputs:
             raise Problem(
                 Code.UNSUPPORTED,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bertline.bundle.probes import ATTENTIONS
-from bertline.errors import BundleError
+from bertline.errors import BundleError, UsageError
 from bertline.inference import load_predictor
 from bertline.inference.seen_inside import SeenInside
 from bertline.testing.tiny import write_tiny_bundle
@@ -31,6 +31,16 @@ def test_each_output_has_its_source(tiny: Path) -> None:
     tokens = len(reading.pieces[0].ids)
     assert attentions.shape == (2, 4, tokens, tokens)
     assert "attentions" not in engine.backend.outputs
+
+
+def test_the_linear_model_of_words_has_no_layers(tiny: Path) -> None:
+    engine = load_predictor(tiny)
+    engine.engine = "words"
+    with pytest.raises(UsageError) as caught:
+        SeenInside(engine, load_predictor(tiny, output="attentions"))
+    assert str(caught.value) == (
+        "tiny answers with the engine words, which has no layers to look into: load it without that engine"
+    )
 
 
 def test_torch_is_not_needed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

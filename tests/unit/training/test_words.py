@@ -20,7 +20,11 @@ from bertline.bundle import load
 from bertline.bundle.engine import WORDS_FILE
 from bertline.cli.main import main
 from bertline.cli.training_screen import show_result
+from bertline.errors import UsageError
 from bertline.inference import load_predictor
+from bertline.lifecycle.drift.live_accuracy import expected_accuracy
+from bertline.lifecycle.drift.run import drift_of_table
+from bertline.lifecycle.drift.settings import DriftSettings
 from bertline.optimization import run as optimization
 from bertline.optimization.cold_start import ColdStart
 from bertline.optimization.run import optimize
@@ -114,6 +118,11 @@ def test_the_commands_answer_with_it(
     found = json.loads(capsys.readouterr().out)
     assert [found[one]["engine"] for one in ("first", "second")] == ["words", "fp32"]
     text, label = planted(1, seed=2)[0]
+    monkeypatch.setattr("sys.argv", ["bertline", "scan", str(trained.bundle), "--text", text, "--engine", "words"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    capsys.readouterr()
     monkeypatch.setattr("sys.argv", ["bertline", "predict", str(trained.bundle), text, "--engine", "words", "--json"])
     with pytest.raises(SystemExit):
         main()
@@ -129,6 +138,17 @@ def test_optimize_leaves_it(trained: Trained, tmp_path: Path, monkeypatch: pytes
     optimize(copy, OptimizeSettings(repetitions=1, speed_rows=16), lambda _: None)
     assert len(load(copy).manifest.engines) > 1
     np.testing.assert_array_equal(load_predictor(copy, engine="words").score(texts).logits, before)
+
+
+def test_drift_expects_the_accuracy_of_the_engine_that_is_served(trained: Trained, tmp_path: Path) -> None:
+    expected = [expected_accuracy(trained.bundle, DriftSettings(engine=engine)) for engine in ("words", None)]
+    assert expected[0] > 0.8 > 0.4 > expected[1]
+    data = write_csv(tmp_path / "later.csv", planted(100, seed=8))
+    found = drift_of_table(trained.bundle, str(data), DriftSettings(engine="words"))
+    assert found.drift.accuracy is not None
+    assert found.drift.accuracy.estimate.value > 0.8
+    with pytest.raises(UsageError, match="has no engine int8"):
+        drift_of_table(trained.bundle, str(data), DriftSettings(engine="int8"))
 
 
 def rows_of(rows: list[tuple[str, str]]) -> Rows:

@@ -124,7 +124,8 @@ def expected_accuracy(bundle: Path, settings: DriftSettings) -> float:
     reference, part = Reference.of(bundle, spec.names, settings), task(spec.task).feedback
     inputs, targets = reference.rows.inputs[: reference.tested], reference.rows.targets[: reference.tested]
     right = []
-    for one, answer, target in zip(inputs, load_predictor(bundle).predict(inputs), targets, strict=True):
+    answers = load_predictor(bundle, engine=settings.engine).predict(inputs)
+    for one, answer, target in zip(inputs, answers, targets, strict=True):
         recorded = part.recorded(spec, answer)
         try:
             correct = part.target(spec, to_json(target), recorded, sum(map(len, texts_of(one))))

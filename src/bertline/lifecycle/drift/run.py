@@ -77,7 +77,7 @@ def drift_of_table(bundle: Path, data: str, settings: DriftSettings) -> TableDri
         DataError: the table cannot be read, or has too few texts.
         SettingsError: a column is set that the model does not read.
     """
-    predictor = load_predictor(bundle)
+    predictor = load_predictor(bundle, engine=settings.engine)
     rows, notes = _labelled(data, settings, predictor) if settings.labelled else _unlabelled(data, settings, predictor)
     return _compared(bundle, predictor, NewTexts(name_of(data, "input"), rows, notes), settings)
 
@@ -130,7 +130,7 @@ def _of_predictions(bundle: Path, store: Database, model: str, settings: DriftSe
     if redacted:
         notes.append(f"{redacted:,} texts were redacted, which may itself show as a change")
     rows: list[tuple[int, Input, Target]] = [(place, one, "") for place, one in enumerate(kept, 1)]
-    return _compared(bundle, load_predictor(bundle), NewTexts(source, rows, notes), settings)
+    return _compared(bundle, load_predictor(bundle, engine=settings.engine), NewTexts(source, rows, notes), settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,8 @@ def _of_answers(
             f"without their texts: give the bundle that answers as {model}, or wait for at least {LEAST_ROWS}"
         )
     spec, reference = manifest.task, Reference.of(bundle, manifest.task.names, settings)
-    predictor, embedder = load_predictor(bundle), load_predictor(bundle, output="embedding")
+    predictor = load_predictor(bundle, engine=settings.engine)
+    embedder = load_predictor(bundle, output="embedding")
     before = observe(predictor, embedder, reference.rows.inputs, one_piece=not reference.labels(spec))
     after = recorded_window(spec, kept)
     notes = ["texts were not kept: answers and lengths are compared; bertline serve --predictions-text keeps texts"]

@@ -19,4 +19,7 @@ class DriftSettings(LabelledTableSettings):
         description="look for a drop of accuracy: the table has labels, and its rows are in the order of time; of a "
         "store, there must be feedback on this version",
     )
+    engine: str | None = Field(
+        None, description="engine that answers, the one that is served; default: the bundle's first"
+    )
     seed: int = Field(0, ge=0, description="of the choice of texts and of the permutations")
