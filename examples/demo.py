@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> int:
         return code
 
     say("4 of 4  service: the page opens at the address below; Ctrl-C stops it")
-    os.execv(BERTLINE, [BERTLINE, "serve", str(bundle)])
+    # Explanations may quote the rows that the bundle carries: these are public.
+    os.execv(BERTLINE, [BERTLINE, "serve", str(bundle), "--nearest-texts"])
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:

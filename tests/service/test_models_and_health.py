@@ -57,6 +57,7 @@ def test_models_are_described_with_their_measured_figures_and_the_limits() -> No
             "max_chars": 50_000,
             "max_request_tokens": 131_072,
             "max_body_bytes": 4_194_304,
+            "nearest_texts": False,
         },
         "object": "list",
         "data": [

@@ -91,7 +91,7 @@ def explain(
     near = _nearest(bundle, predictor, one, nearest) if nearest else []
     if as_json:
         content = found.to_json() | ({} if turned is None else {"counter": turned.to_json()})
-        content |= {"nearest": [row.to_json() for row in near]} if nearest else {}
+        content |= {"nearest": [row.to_json() | {"has_label": row.has(found.name)} for row in near]} if nearest else {}
         typer.echo(json.dumps(content, ensure_ascii=False))
         return
     show(one, found)
@@ -105,7 +105,7 @@ def _nearest(bundle: Path, predictor: TextClassifier, one: Input, most: int) -> 
 
     embedder = load_predictor(bundle, output="embedding")
     kept = kept_rows(bundle, predictor.spec, embedder.embed)
-    return kept.near(embedder.embed([str(one)])[0], most)
+    return kept.near(embedder.embed([one])[0], most)
 
 
 def turning(found: Counter) -> list[str]:
@@ -138,7 +138,8 @@ def _turn(one: Turn, before: str) -> str:
 
 def nearness(row: Near) -> str:
     """A near text in a line."""
-    return f"{row.similarity:.2f}  {row.target}  {row.text}"
+    texts = row.text if row.text_pair is None else f"{row.text} / {row.text_pair}"
+    return f"{row.similarity:.2f}  {row.target}  {texts}"
 
 
 def characters(span: str) -> tuple[int, int]:

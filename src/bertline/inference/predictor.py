@@ -120,7 +120,7 @@ class TextClassifier:
         readings, arrays = self.pieces(texts, "logits")
         return Scores(means(arrays).reshape(-1, len(self.labels)), readings)
 
-    def embed(self, texts: Sequence[str]) -> Float[Array, "texts hidden"]:
+    def embed(self, texts: Sequence[Input]) -> Float[Array, "texts hidden"]:
         """The output ``embedding`` of each text, fp32; of one text alone as among others.
 
         An embedder pools states as its bundle says; of any other model they are the mean of the last layer's states

@@ -18,6 +18,7 @@ from bertline.inference.seen_inside import SeenInside
 from bertline.inference.zero_shot import ZeroShotPredictor
 from bertline.library.answers import Answers
 from bertline.library.lazily import Lazily
+from bertline.library.nearest_rows import NearestRows
 from bertline.library.ranked import Ranked, ranked
 from bertline.library.texts import checked_texts
 from bertline.lifecycle.probes.settings import ProbeSettings
@@ -26,13 +27,14 @@ from bertline.tasks.contract import TaskSpec
 from bertline.tasks.embed.spec import as_embedder
 from bertline.tasks.fill.spec import lacks
 from bertline.tasks.zero_shot import TEMPLATE, Candidates
+from bertline.text import Input
 from bertline.text.reading import texts_of
 
 if TYPE_CHECKING:
     from bertline.explanation.anatomy.found import Anatomy
     from bertline.explanation.changes import Counter
     from bertline.explanation.found import Explanation
-    from bertline.explanation.nearest import Kept, Near
+    from bertline.explanation.nearest import Near
     from bertline.lifecycle.probes.found import Scan
 
 
@@ -52,7 +54,7 @@ class Model:
         self._embedder, self._inside = (
             Lazily(partial(load_other, output=output), predictor) for output in ("embedding", "attentions")
         )
-        self._kept: Kept | None = None
+        self._nearest = NearestRows(predictor, self._embedded)
         self._lanes = threading.BoundedSemaphore(predictor.backend.lanes)
 
     @property
@@ -211,9 +213,7 @@ class Model:
         """
         given, own = checked_texts(texts, "embed"), as_embedder(self._predictor.spec)
         own.check_dimensions(dimensions, self.name)
-        embedder = self._opened()
-        with self._lanes:
-            rows = embedder.embed(given)[:, :dimensions]
+        rows = self._embedded(given)[:, :dimensions]
         return normalised(rows) if (own.normalised if normalise is None else normalise) else rows
 
     def explain(
@@ -363,16 +363,17 @@ class Model:
         with self._lanes:
             return scan(self._predictor, given, settings)
 
-    def nearest(self, text: str, most: int = 3) -> list[Near]:
-        """The held-out rows in the bundle that are nearest to a text, by embedding; ``UsageError`` without any."""
-        from bertline.explanation.nearest import kept_rows
+    def nearest(self, text: str | tuple[str, str], most: int = 3) -> list[Near]:
+        """The held-out rows in the bundle that are nearest to a text or pair, the most similar first, by embedding.
 
-        (vector,) = self.embed([text], normalise=False)
-        if self._kept is None:
-            self._kept = kept_rows(
-                self._predictor.directory, self._predictor.spec, partial(self.embed, normalise=False)
-            )
-        return self._kept.near(vector, most)
+        ``UsageError`` if it carries none, the model is an embedder, or the text is of another kind than it reads.
+        """
+        return self._nearest.of(text, most)
+
+    def _embedded(self, inputs: Sequence[Input]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        embedder = self._opened()
+        with self._lanes:
+            return embedder.embed(inputs)
 
     def similarity(self, texts: Iterable[str], others: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The cosine of each text's embedding with that of each other text, −1 to 1: an array [texts, others].

@@ -71,7 +71,7 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with perimeter.running(), serving, own_rollouts.running():
+        async with perimeter.running(), serving, own_rollouts.running(), explaining.kept.running():
             yield
             if perimeter.predictions is not None:
                 perimeter.predictions.hurry()
@@ -93,7 +93,8 @@ def create_app(serving: Serving, perimeter: Perimeter | None = None) -> FastAPI:
     app.state.review = (
         None if perimeter.predictions is None else ReviewDesk(perimeter.predictions, serving.models.named)
     )
-    app.state.issuer, app.state.explaining = perimeter.issuer, Explaining(serving)
+    explaining = app.state.explaining = Explaining(serving)
+    app.state.issuer = perimeter.issuer
     app.state.comparing, app.state.verdicts = Comparing(serving), None
     own_rollouts = app.state.rollouts = ServerRollouts(
         serving, app.state.metrics.rolled, judge_of_predictions(perimeter)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import numpy as np
 
 from bertline.bundle.engine import WORDS
 from bertline.bundle.probes import ATTENTIONS
@@ -18,12 +21,15 @@ from bertline.explanation.changes import Counter
 from bertline.explanation.counter import counter_evidence
 from bertline.explanation.explain import explain
 from bertline.explanation.found import Explanation
+from bertline.explanation.nearest import Near
 from bertline.explanation.proposals import filling
 from bertline.explanation.settings import ExplainSettings
+from bertline.inference.predictor import means
 from bertline.inference.seen_inside import NO_LAYERS
 from bertline.lifecycle.probes.found import Scan
 from bertline.lifecycle.probes.scan import scan
 from bertline.lifecycle.probes.settings import ProbeSettings
+from bertline.service.kept_rows import KeptRows
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.version import Version
@@ -45,6 +51,7 @@ class Explaining:
 
     def __init__(self, serving: Serving) -> None:
         self._serving, self._turn, self._waiting = serving, asyncio.Lock(), 0
+        self.kept = KeptRows(serving)
 
     async def explain(
         self,
@@ -85,6 +92,27 @@ class Explaining:
 
         return await self._behind(version, deadline_s, work)
 
+    async def nearest(self, version: Version, one: Input, most: int, deadline_s: float) -> list[Near]:
+        """The rows of a version's bundle that are nearest to one input.
+
+        Args:
+            version: of the model.
+            one: the input, checked.
+            most: rows.
+            deadline_s: on the event loop's clock.
+
+        Raises:
+            Problem: as ``explain``; or the bundle carries no rows, or they are not embedded before the deadline.
+        """
+        with self._counted():
+            kept = await self.kept.of(version, deadline_s)
+
+        def work(asked: _Asked) -> list[Near]:
+            _, arrays = asked.pieces([one], "embedding")
+            return kept.near(means(arrays)[0].astype(np.float32), most)
+
+        return await self._behind(version, deadline_s, work)
+
     async def anatomy(self, version: Version, one: Input, settings: AnatomySettings, deadline_s: float) -> Anatomy:
         """One input on its way through the network.
 
@@ -122,7 +150,8 @@ class Explaining:
         """
         return await self._behind(version, deadline_s, lambda asked: scan(asked, inputs, settings, asked.check_time))
 
-    async def _behind(self, version: Version, deadline_s: float, work: Callable[[_Asked], Found]) -> Found:
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         if self._waiting >= MOST_WAITING:
             raise Problem(
                 Code.OVERLOADED,
@@ -131,17 +160,22 @@ class Explaining:
             )
         self._waiting += 1
         try:
-            await self._in_turn(deadline_s)
-            asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
-            return await self._in_thread(asked, work)
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def _behind(self, version: Version, deadline_s: float, work: Callable[[_Asked], Found]) -> Found:
+        try:
+            with self._counted():
+                await self._in_turn(deadline_s)
+                asked = _Asked(self._serving, version, deadline_s, asyncio.get_running_loop())
+                return await self._in_thread(asked, work)
         except UsageError as error:
             message = f"{error}."
             named = re.search(r"\bno (layer|head|token) \d", message)
             field = named[1] if named else "budget" if "budget" in message else "text"
             field = "probes" if "probe " in message else field
             raise Problem(Code.OUT_OF_RANGE, f"{message[0].upper()}{message[1:]}", field) from None
-        finally:
-            self._waiting -= 1
 
     async def _in_thread(self, asked: _Asked, work: Callable[[_Asked], Found]) -> Found:
         """In one thread of the default ones, which authentication needs too: the next turn is when it has ended.

@@ -40,6 +40,11 @@ class ServeSettings(BaseModel):
         2.0, gt=0, le=30, description="seconds between two looks at the alias of a model of the registry"
     )
 
+    nearest_texts: bool = Field(
+        False,
+        description="let explanations show the nearest labelled rows that a bundle carries, with texts",
+    )
+
     cost_per_hour: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="price of this server per hour, for the metrics of cost"
     )

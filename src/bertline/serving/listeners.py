@@ -54,6 +54,9 @@ class Listener:
     def mirrored(self, answered: Answered) -> None:
         """The other version of a rollout computed a request too, to compare; no client gets its answers."""
 
+    def exchanged(self, name: str) -> None:
+        """Another version of a model answers, or one version fewer."""
+
     def retired(self, bundle: Path) -> None:
         """A version was stopped, and no other one uses its bundle."""
 
@@ -100,6 +103,11 @@ class Listeners(Listener):
         """Tell each."""
         for one in self._all:
             one.mirrored(answered)
+
+    def exchanged(self, name: str) -> None:
+        """Tell each."""
+        for one in self._all:
+            one.exchanged(name)
 
     def retired(self, bundle: Path) -> None:
         """Tell each."""

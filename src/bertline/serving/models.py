@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bertline.errors import BertlineError, UsageError
+from bertline.serving.listeners import Listener
 from bertline.serving.model_names import fault_of
 from bertline.serving.problems import Code, Problem
 from bertline.serving.route import ROUTE
@@ -32,21 +33,19 @@ class Models:
     Args:
         bundles: directory of each, by name.
         make: loads a version and waits until it is ready.
-        on_retired: receives the bundle of a version that was stopped, if no other one uses it.
+        listener: hears which versions answer and which were stopped.
 
     Raises:
         UsageError: there is no model, or a name is invalid.
     """
 
-    def __init__(
-        self, bundles: Mapping[str, Path], make: Make, on_retired: Callable[[Path], None] = lambda _: None
-    ) -> None:
+    def __init__(self, bundles: Mapping[str, Path], make: Make, listener: Listener) -> None:
         if not bundles:
             raise UsageError("there is no model to serve: name at least one bundle")
         for name in bundles:
             if fault := fault_of(name):
                 raise UsageError(f"the model name {name!r} {fault}: choose another, as in NAME=BUNDLE")
-        self._bundles, self._make, self._on_retired = dict(bundles), make, on_retired
+        self._bundles, self._make, self._listener = dict(bundles), make, listener
         self._current: dict[str, Version] = {}
         self._previous: dict[str, Version] = {}
         self._trials: dict[str, Trial] = {}
@@ -96,6 +95,10 @@ class Models:
         ]
         once = {one: role for role, one in reversed(found) if one is not None}
         return [(role, one) for role, one in found if one is not None and once[one] == role]
+
+    def answers(self, version: Version) -> bool:
+        """Whether requests may get a version: it is the current one of its model, or a challenger."""
+        return any(one is version for role, one in self.loaded(version.name) if role != "previous")
 
     def previous(self, name: str) -> Version | None:
         """The version that a rollback would restore."""
@@ -158,6 +161,7 @@ class Models:
                 self._previous[name] = old
                 self._retire(before)
             self.end_trial(name)
+            self._listener.exchanged(name)
             return new
 
     async def challenge(self, name: str, bundle: Path) -> Version | None:
@@ -183,12 +187,14 @@ class Models:
         self._trials[name] = trial
         if before is not None:
             self._retire(before.challenger)
+            self._listener.exchanged(name)
 
     def end_trial(self, name: str) -> None:
         """End a rollout: the current version answers everything, and the challenger is stopped, if it is another."""
         trial = self._trials.pop(name, None)
         if trial is not None:
             self._retire(trial.challenger)
+            self._listener.exchanged(name)
 
     async def adopt(self, name: str) -> Version:
         """Let the challenger of a rollout be the current version, at once.
@@ -205,6 +211,7 @@ class Models:
                 self._bundles[name] = trial.challenger.path
                 self._current[name], self._previous[name] = trial.challenger, current
                 self._retire(before)
+                self._listener.exchanged(name)
             return trial.challenger
 
     async def restore_champion(self, name: str, bundle: Path) -> None:
@@ -241,6 +248,7 @@ class Models:
             self._current[name], self._previous[name] = previous, current
             self._bundles[name] = previous.path
             self.end_trial(name)
+            self._listener.exchanged(name)
             return previous
 
     def lost(self, version: Version) -> bool:
@@ -270,4 +278,4 @@ class Models:
     async def _stop(self, version: Version) -> None:
         await version.stop()
         if not any(version.path == one.path for one in self._used()):
-            self._on_retired(version.path)
+            self._listener.retired(version.path)

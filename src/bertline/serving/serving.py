@@ -95,7 +95,7 @@ class Serving:
     ) -> None:
         self.settings = settings
         self.listeners, self.admit, self.other_task = Listeners(), admit, other_task
-        self.models = Models(bundles, self._version, self.listeners.retired)
+        self.models = Models(bundles, self._version, self.listeners)
         lanes = settings.lanes or usable_cores()
         self.scheduler = Scheduler(lanes, settings.max_wait_ms / 1000, self.listeners.computed)
         self.behind = Behind(self.scheduler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,7 @@ def write_tiny_bundle(
     attentions: bool = True,
     pairs: bool = False,
     rows: int = 0,
+    kept: Mapping[Split, ReferenceRows] | None = None,
     network: AnyNetwork | None = None,
     **changes: Any,
 ) -> Manifest:
@@ -128,6 +129,7 @@ def write_tiny_bundle(
         attentions: likewise.
         pairs: it reads pairs of texts.
         rows: reference rows of each split; the network has three of four right.
+        kept: the reference rows themselves, instead.
         network: what is written instead of a tiny network of the family.
         changes: entries of the manifest.
     """
@@ -159,7 +161,7 @@ def write_tiny_bundle(
         network=write,
         tokenizer=tiny_tokenizer(),
         probes=_probes(classifier, manifest) if engine else None,
-        reference=_reference(classifier, manifest, rows) if rows else {},
+        reference=_reference(classifier, manifest, rows) if rows else kept or {},
         trained=_ids(_read(random_texts(rows, seed=2), manifest)) if rows else None,
     )
     compose(target, manifest, parts, overwrite=overwrite)

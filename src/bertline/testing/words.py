@@ -23,6 +23,7 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from bertline.bundle import Manifest, load, writing
 from bertline.bundle.probes import ATTENTIONS
+from bertline.bundle.reference import ReferenceRows, Split, write_reference
 from bertline.data.batching import Batch, Ragged
 from bertline.encoder.outputs import OUTPUTS
 from bertline.errors import BundleError
@@ -68,6 +69,7 @@ class WordCounter:
         several: a text may have several labels (sigmoid).
         pairs: it reads pairs of texts; the words of both count.
         lanes: batches at a time.
+        kept: rows that its bundle carries.
     """
 
     def __init__(
@@ -81,7 +83,9 @@ class WordCounter:
         lanes: int = 1,
         name: str = "reviews",
         task: Mapping[str, JsonValue] | None = None,
+        kept: Mapping[Split, ReferenceRows] | None = None,
     ) -> None:
+        self.kept = kept or {}
         self.name, self.labels, self.max_tokens, self.lanes = name, tuple(labels), max_tokens, lanes
         self.task = task
         self.metrics, self.several, self.pairs = dict(metrics or {}), several, pairs
@@ -122,6 +126,8 @@ class WordCounter:
             (staging / "config.json").write_text(json.dumps(config))
             (staging / ATTENTIONS).write_bytes(b"")  # no process loads it
             word_tokenizer().save(staging, max_tokens=self.max_tokens)
+            for split, rows in self.kept.items():
+                write_reference(staging, split, rows)
 
     def compute(self, output: str, batch: Batch) -> np.ndarray[Any, Any]:
         """A row per text."""

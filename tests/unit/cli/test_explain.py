@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bertline.bundle.reference import ReferenceRows
 from bertline.cli.explain import sentences, together, turning
 from bertline.cli.main import main
 from bertline.explanation.changes import ChangedWord, Counter, Turn
@@ -118,6 +119,17 @@ def test_counter_evidence_and_nearest_texts(tmp_path: Path, capsys: pytest.Captu
     assert why == "Words are left out and not replaced, because no masked language model was given."
     assert first.endswith(found["nearest"][0]["text"])
     assert second.split()[1] == found["nearest"][1]["target"]
+    assert [row["has_label"] for row in found["nearest"]] == [
+        row["target"] == found["label"] for row in found["nearest"]
+    ]
+
+
+def test_nearest_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ReferenceRows((("a film", "it is"),), ("neutral",))
+    write_tiny_bundle(tmp_path / "b", engine=True, pairs=True, kept={"test": rows})
+    given = ("a film", "--text-pair", "it is", "--nearest", "2", "--skip-faithfulness")
+    assert explain(tmp_path / "b", *given) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1.00  neutral  a film / it is"
 
 
 def test_counter_evidence_with_other_words(

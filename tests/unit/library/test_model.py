@@ -12,6 +12,7 @@ import pandas
 import pytest
 
 import bertline
+from bertline.bundle.reference import ReferenceRows
 from bertline.data.batching import Batch
 from bertline.inference import load_predictor
 from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
@@ -159,3 +160,12 @@ def test_counter_evidence_and_nearest_texts(tmp_path: Path) -> None:
     near = model.nearest("a good film", 2)
     assert [one.text for one in near] == [one.text for one in model.nearest("a good film", 3)][:2]
     assert near[0].similarity >= near[1].similarity
+    with pytest.raises(bertline.UsageError, match=r"nearest takes strings: leave it out"):
+        model.nearest(("a", "b"))
+    kept = ReferenceRows((("a film", "it is"),), ("neutral",))
+    write_tiny_bundle(tmp_path / "pairs", engine=True, pairs=True, kept={"test": kept})
+    pairs = bertline.load(tmp_path / "pairs")
+    (row,) = pairs.nearest(("a film", "it is"))
+    assert (row.text, row.text_pair, row.target) == ("a film", "it is", "neutral")
+    with pytest.raises(bertline.UsageError, match=r"pairs reads pairs of texts: give nearest both texts as a tuple"):
+        pairs.nearest("a film")

@@ -5,6 +5,7 @@ import { drawCounter } from "./counter.js";
 import { asks, button, field, make, nest, options, select } from "./elements.js";
 import { keepFocus } from "./focus.js";
 import { namesOf, ranks } from "./model.js";
+import { drawNearest } from "./nearest.js";
 import { drawPhrases } from "./phrases.js";
 import { refused } from "./refusal.js";
 import { drawShares } from "./shares.js";
@@ -23,6 +24,7 @@ const BUDGETS = [["50", "50, a rough look"], ["200", "200"], ["500", "500"], ["2
 const USUAL_BUDGET = "200"; // the server's default
 const PROMPT = "Type a text, or press Why? at an answer in Try.";
 const TURNED = new Set(["single", "several"]); // problems whose answers can turn
+const NEAREST_ROWS = 5;
 const WAITING = "The model is being asked about the text without some of its words. Requests of others go first.";
 
 let parts = null; // elements of the view
@@ -183,7 +185,16 @@ const TOGETHER = {
   draw: drawPhrases,
 };
 
-const extras = () => [...(TURNED.has(context.model.task.problem) ? [TURNING] : []), TOGETHER];
+const NEAREST = {
+  question: "Which texts are like it?",
+  title: "Nearest labelled texts",
+  looking: "The text is compared with labelled rows that the model carries. The first time, these are embedded, which takes longer. Requests of others go first.",
+  request: () => ({ nearest: NEAREST_ROWS }),
+  draw: drawNearest,
+  none: ({ code, field }) => code === "unsupported" && field === "nearest", // a model without rows
+};
+
+const extras = () => [...(TURNED.has(context.model.task.problem) ? [TURNING] : []), TOGETHER, ...(context.limits.nearest_texts ? [NEAREST] : [])];
 
 // The button that asks, and the box that the answer comes to.
 function offer(extra, asked) {
@@ -218,6 +229,11 @@ async function look(one) {
     press.hidden = true;
   } catch (refusal) {
     if (one.mine !== mine) return;
+    if (extra.none?.(refusal)) {
+      press.hidden = true;
+      parts.spoken.textContent = refusal.message;
+      return show(make("p", "", refusal.message));
+    }
     press.disabled = press.hidden = false;
     if (refusal.name !== "AbortError") return show(refused(refusal, again));
     if (turnAgain && extra === TURNING) turnAgain = null; // the view was left, or another question came first

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from bertline.bundle.reference import Split
 from bertline.explanation.changes import How
 from bertline.explanation.settings import ExplainSettings, Perturbing, Removal
 from bertline.service.explaining import MOST_ANSWERS, Explaining
@@ -16,6 +17,7 @@ from bertline.service.problems import OWN
 from bertline.service.routes.context import MODEL_ERRORS, AsJson, DeadlineNow, ServingNow, SettingsNow
 from bertline.service.routes.json_body import JsonRoute
 from bertline.service.routes.own.schema import ModelReference
+from bertline.service.settings import ServeSettings
 from bertline.serving.problems import Code, Problem
 from bertline.serving.serving import Serving
 from bertline.serving.texts import check_texts
@@ -24,6 +26,7 @@ from bertline.text import Input
 
 router = APIRouter(route_class=JsonRoute)
 SIDES = ("text", "text_pair")
+MOST_NEAREST = 20  # rows
 
 
 class Characters(BaseModel):
@@ -70,6 +73,13 @@ class ExplainRequest(BaseModel):
         None,
         description="Name of a served model that fills in words: the change replaces words by ones that it proposes. "
         "Implies counter.",
+    )
+    nearest: int = Field(
+        0,
+        ge=0,
+        le=MOST_NEAREST,
+        description="Also find so many of the labelled rows that the model's bundle carries, those nearest to the text "
+        "by embedding. Only if the server has nearest_texts.",
     )
 
     def settings(self) -> ExplainSettings:
@@ -155,6 +165,28 @@ class CounterEvidence(CounterTurn):
     proposals: int = Field(description="Texts that the masked language model was asked about.")
 
 
+class NearEntity(Characters):
+    """An entity of a row."""
+
+    label: str = Field(description="Its type.")
+
+
+class NearRow(BaseModel):
+    """A row that the bundle carries: it was held out, and the model did not learn from it."""
+
+    text: str
+    text_pair: str | None = Field(None, description="The second text of a pair. Absent for a single text.")
+    target: str | float | list[str] | list[NearEntity] = Field(
+        description="What is true of it: a label, several, a number, or entities."
+    )
+    similarity: float = Field(description="Cosine of its embedding and the text's, −1 to 1.")
+    split: Split = Field(description="Which rows it is of: those of validation, or those of the test.")
+    line: int = Field(description="Of reference/{split}.jsonl in the bundle, from 1.")
+    has_label: bool | None = Field(
+        description="Whether the label that is explained is true of it, or it has such an entity; null for a number."
+    )
+
+
 class ExplainResponse(BaseModel):
     """The shares of the words in one answer."""
 
@@ -177,6 +209,7 @@ class ExplainResponse(BaseModel):
         description="If they were asked for: the largest difference from their words alone first."
     )
     counter: CounterEvidence | None = Field(None, description="If it was asked for.")
+    nearest: list[NearRow] | None = Field(None, description="If they were asked for: the most similar first.")
 
 
 def filler_of(serving: Serving, name: str | None) -> Version | None:
@@ -195,6 +228,20 @@ def filler_of(serving: Serving, name: str | None) -> Version | None:
         )
         raise Problem(Code.UNSUPPORTED, message, "replacements")
     return version
+
+
+def refuse_nearest(settings: ServeSettings) -> None:
+    """Refuse to show rows, unless the server may.
+
+    Raises:
+        Problem: it may not.
+    """
+    if not settings.nearest_texts:
+        message = (
+            "This server does not show the labelled rows of its models: start it with --nearest-texts, or leave "
+            "nearest out."
+        )
+        raise Problem(Code.UNSUPPORTED, message, "nearest")
 
 
 def input_of(version: Version, text: str, text_pair: str | None) -> Input:
@@ -227,7 +274,8 @@ async def explain(
     """The share of each word in the model's answer to one text.
 
     It takes up to budget answers of the model, which count as tokens in the limits, and waits behind all predictions;
-    with replacements, answers of both models count.
+    with replacements, answers of both models count. The first request for nearest rows waits until the model's rows are
+    embedded, which counts for nobody.
     """
     version = serving.models.named(payload.model)
     one = input_of(version, payload.text, payload.text_pair)
@@ -239,6 +287,9 @@ async def explain(
     span = None if payload.span is None else (payload.span.start, payload.span.end)
     filler = filler_of(serving, payload.replacements)
     counter = payload.counter or filler is not None
+    if payload.nearest:
+        refuse_nearest(settings)
+    near = await explaining.nearest(version, one, payload.nearest, deadline_s) if payload.nearest else None
     found, turned = await explaining.explain(
         version, one, payload.settings(), payload.label, span, deadline_s, counter=counter, filler=filler
     )
@@ -249,4 +300,5 @@ async def explain(
         "Cache-Control": "no-store",
     }
     content = {"model": model, **found.to_json(), "counter": None if turned is None else turned.to_json()}
+    content["nearest"] = None if near is None else [row.to_json() | {"has_label": row.has(found.name)} for row in near]
     return Response(to_json(content), media_type="application/json", headers=headers)

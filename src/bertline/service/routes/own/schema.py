@@ -346,6 +346,7 @@ class Limits(BaseModel):
     max_chars: int = Field(description="Characters of one text.")
     max_request_tokens: int = Field(description="Tokens of all texts, over all windows.")
     max_body_bytes: int
+    nearest_texts: bool = Field(description="Whether explanations may show the nearest rows of a model's bundle.")
 
 
 class OpenAIModel(BaseModel):
