@@ -48,20 +48,20 @@ def test_they_are_a_sequence(answers: bertline.Answers) -> None:
 
 def test_they_print_as_a_table(answers: bertline.Answers) -> None:
     assert repr(answers).splitlines() == [
-        "3 answers by reviews (words)",
+        "3 answers by reviews (double)",
         "text           label     probability",
         "good good bad  positive        0.654",
         "bad            negative        0.900",
         "good           positive        0.900",
     ]
-    assert repr(answers[:0]) == "0 answers by reviews (words)"
+    assert repr(answers[:0]) == "0 answers by reviews (double)"
     assert repr(WordCounter().model().predict(["good"] * 21)).endswith("\n… 1 more")
 
 
 def test_they_are_plain_json(answers: bertline.Answers) -> None:
     record = answers.to_dict()
     assert json.loads(json.dumps(record)) == record
-    assert record["model"] == "reviews (words)"
+    assert record["model"] == "reviews (double)"
     assert record["answers"][1] == {
         "text": "bad",
         "label": "negative",
