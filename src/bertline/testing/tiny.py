@@ -114,6 +114,7 @@ def write_tiny_bundle(
     pairs: bool = False,
     rows: int = 0,
     kept: Mapping[Split, ReferenceRows] | None = None,
+    seen: Sequence[str] | None = None,
     network: AnyNetwork | None = None,
     **changes: Any,
 ) -> Manifest:
@@ -130,19 +131,11 @@ def write_tiny_bundle(
         pairs: it reads pairs of texts.
         rows: reference rows of each split; the network has three of four right.
         kept: the reference rows themselves, instead.
+        seen: texts that it says it was trained on; None: it does not say.
         network: what is written instead of a tiny network of the family.
         changes: entries of the manifest.
     """
-    entries: dict[str, Any] = {
-        "name": target.name,
-        **({} if "task" in changes else {"labels": ("negative", "neutral", "positive"), "temperature": 1.5}),
-        "max_tokens": 32,
-        "truncation": "head_tail",
-        "pooling": "cls",
-        "engines": (FP32,) if engine else (),
-        **changes,
-    }
-    manifest = Manifest(**entries)
+    manifest = _manifest(target.name, changes, engine=engine)
     if pairs and not manifest.task.pairs:
         manifest = manifest.model_copy(update={"task": manifest.task.model_copy(update={"reads": "pair"})})
     pairs = manifest.task.pairs
@@ -163,9 +156,23 @@ def write_tiny_bundle(
         probes=_probes(classifier, manifest) if engine else None,
         reference=_reference(classifier, manifest, rows) if rows else kept or {},
         trained=_ids(_read(random_texts(rows, seed=2), manifest)) if rows else None,
+        seen=seen,
     )
     compose(target, manifest, parts, overwrite=overwrite)
     return manifest
+
+
+def _manifest(name: str, changes: dict[str, Any], *, engine: bool) -> Manifest:
+    entries: dict[str, Any] = {
+        "name": name,
+        **({} if "task" in changes else {"labels": ("negative", "neutral", "positive"), "temperature": 1.5}),
+        "max_tokens": 32,
+        "truncation": "head_tail",
+        "pooling": "cls",
+        "engines": (FP32,) if engine else (),
+        **changes,
+    }
+    return Manifest(**entries)
 
 
 def _network(manifest: Manifest, family: Family, seed: int) -> AnyNetwork:

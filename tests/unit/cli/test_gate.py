@@ -17,13 +17,13 @@ from bertline.errors import BundleError
 from bertline.inference import load_predictor
 from bertline.lifecycle.gate import costs
 from bertline.optimization.cold_start import ColdStart
-from bertline.testing.tiny import random_texts, write_tiny_bundle
+from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
 
 
 @pytest.fixture(scope="module")
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("bundles") / "champion"
-    write_tiny_bundle(target, engine=True, temperature=0.6)
+    write_tiny_bundle(target, engine=True, seen=TEXTS, temperature=0.6)
     return target
 
 
@@ -31,7 +31,7 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Other weights, so that its answers have nothing to do with the champion's."""
     target = tmp_path_factory.mktemp("bundles") / "other"
-    write_tiny_bundle(target, engine=True, seed=9, temperature=0.6)
+    write_tiny_bundle(target, engine=True, seed=9, seen=TEXTS, temperature=0.6)
     return target
 
 
@@ -147,6 +147,22 @@ def test_rows_that_the_challenger_has_seen(
     assert capsys.readouterr().err.endswith(
         f"leakage · {frozen}: 30 of 300 texts are among those that the challenger was trained on\n"
     )
+
+
+@pytest.mark.usefixtures("no_fresh_process")
+def test_a_bundle_that_does_not_say_what_it_has_seen(
+    champion: Path, frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent, report = tmp_path / "silent", tmp_path / "report"
+    write_tiny_bundle(silent, engine=True, temperature=0.6)
+    given = ("--champion", champion, "--data", frozen, *RELAXED)
+    assert gate(silent, *given, "--report", report) == 1
+    told = "the bundle does not say which texts it was trained on, so leaks cannot be found: train it again"
+    assert capsys.readouterr().err.startswith(f"error: it cannot be decided yet: leakage · {frozen}: {told}")
+    page = (report / "gate.html").read_text(encoding="utf-8")
+    assert "It cannot be told yet whether the challenger may be promoted." in page
+    assert f"T{told[1:]}" in page
+    assert gate(silent, *given, "--max-leaked", "1") == 0
 
 
 @pytest.mark.usefixtures("no_fresh_process")

@@ -120,4 +120,4 @@ def _of_rows(
     calibration = calibrated(judged, settings)
     if calibration is not None:
         yield calibration
-    yield unseen(judged, challenger)
+    yield unseen(judged, challenger, settings)

@@ -21,4 +21,7 @@ class GateSettings(EvaluateSettings):
     min_agreement: float = Field(
         0.98, ge=0, le=1, description="share of rows on which the engine must agree with the full network"
     )
+    max_leaked: float = Field(
+        0.01, ge=0, le=1, description="share of texts that may have trained or chosen the challenger; 1: not checked"
+    )
     timed_texts: int = Field(60, ge=10, description="texts that are timed one by one")

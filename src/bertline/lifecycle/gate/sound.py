@@ -14,7 +14,6 @@ from bertline.statistics.figures import percent
 from bertline.tasks import task
 
 PARITY_ROWS = 500
-TOLERATED_LEAKS = 0.01  # share of the rows: news repeat
 
 
 def calibrated(judged: Judged, settings: GateSettings) -> Check | None:
@@ -34,14 +33,19 @@ def calibrated(judged: Judged, settings: GateSettings) -> Check | None:
     return Check(name, "no" if own["low"] > other["high"] else "yes", said, figures)
 
 
-def unseen(judged: Judged, challenger: Contestant) -> Check:
-    """The rows must not be among the texts that the challenger learned from or was chosen by."""
-    name, found = f"leakage · {judged.name}", seen_among(challenger.path, judged.inputs)
+def unseen(judged: Judged, challenger: Contestant, settings: GateSettings) -> Check:
+    """The rows must not be among the texts that trained or chose the challenger; undecided if it does not name them."""
+    name = f"leakage · {judged.name}"
+    if settings.max_leaked == 1:
+        return Check(name, "yes", "not checked, because max_leaked is 1")
+    found = seen_among(challenger.path, judged.inputs)
     if found is None:
-        return Check(name, "yes", "the bundle does not say which texts it has seen, so leaks cannot be found")
+        remedy = "train it again with this version, or set max_leaked to 1 if these texts are surely new to it"
+        said = "the bundle does not say which texts it was trained on, so leaks cannot be found"
+        return Check(name, "undecided", f"{said}: {remedy}")
     share = float(found.mean())
     said = f"{int(found.sum()):,} of {len(found):,} texts are among those that the challenger was trained on"
-    return Check(name, "no" if share > TOLERATED_LEAKS else "yes", said, {"share": share})
+    return Check(name, "no" if share > settings.max_leaked else "yes", said, {"share": share})
 
 
 def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSettings) -> Check:

@@ -1,4 +1,4 @@
-"""Parity with real tiny bundles, of which some engines cannot be loaded."""
+"""Parity and leaks with real tiny bundles: some engines do not load, some bundles do not say what trained them."""
 
 from __future__ import annotations
 
@@ -99,3 +99,29 @@ def test_a_bundle_without_engines_has_nothing_to_compare(judged: Judged, tmp_pat
         "yes",
         "the bundle has no engine: PyTorch answers from the full network itself",
     )
+
+
+def test_leaks_that_cannot_be_found_are_undecided(judged: Judged, challenger: Contestant) -> None:
+    found = sound.unseen(judged, challenger, GateSettings())
+    assert (found.decision, found.sentence) == (
+        "undecided",
+        "the bundle does not say which texts it was trained on, so leaks cannot be found: train it again with this "
+        "version, or set max_leaked to 1 if these texts are surely new to it",
+    )
+    found = sound.unseen(judged, challenger, GateSettings(max_leaked=1))
+    assert (found.decision, found.sentence) == ("yes", "not checked, because max_leaked is 1")
+
+
+@pytest.mark.parametrize(("leaked", "decision"), [(0, "yes"), (1, "no"), (30, "no")])
+def test_texts_that_trained_the_challenger_are_found(
+    judged: Judged, tmp_path: Path, leaked: int, decision: str
+) -> None:
+    write_tiny_bundle(tmp_path / "told", seen=["another", *random_texts(30, seed=5)[:leaked]])
+    found = sound.unseen(judged, Contestant.of(tmp_path / "told"), GateSettings())
+    assert (found.decision, found.figures) == (decision, {"share": leaked / 30})
+    assert found.sentence == f"{leaked} of 30 texts are among those that the challenger was trained on"
+
+
+def test_a_share_of_leaks_may_be_tolerated(judged: Judged, tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "told", seen=random_texts(30, seed=5)[:1])
+    assert sound.unseen(judged, Contestant.of(tmp_path / "told"), GateSettings(max_leaked=0.05)).decision == "yes"
