@@ -78,6 +78,7 @@ def evaluate(
     from bertline.evaluation.bounds import Bound, check_bounds
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
+    from bertline.statistics.figures import how_many
 
     bounds = [Bound.parse(one, least=True) for one in minimum or ()]
     bounds += [Bound.parse(one, least=False) for one in maximum or ()]
@@ -92,12 +93,12 @@ def evaluate(
         if as_json:
             typer.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
         else:
-            print_figures(f"{evaluation.rows:,} rows of {measured.source}", rows(evaluation.headline()))
+            print_figures(f"{how_many(evaluation.rows, 'row')} of {measured.source}", rows(evaluation.headline()))
         if measured.collapsed is not None:
             typer.echo(f"warning: {measured.collapsed}", err=True)
         if report is not None:
             _write_report(report, evaluation, bundle, measured.source)
-        check_bounds(bounds, evaluation.metrics(), f"{evaluation.rows:,} rows of {measured.source}")
+        check_bounds(bounds, evaluation.metrics(), f"{how_many(evaluation.rows, 'row')} of {measured.source}")
 
 
 @contextmanager
@@ -121,7 +122,8 @@ def _on_cluster(
 def _write_report(report: Path, evaluation: Evaluation, bundle: Path, source: str) -> None:
     from bertline.cli.report_place import WHAT
     from bertline.evaluation.report import write_report
+    from bertline.statistics.figures import how_many
 
-    facts = [("Bundle", str(bundle)), ("Data", f"{evaluation.rows:,} rows of {source}")]
+    facts = [("Bundle", str(bundle)), ("Data", f"{how_many(evaluation.rows, 'row')} of {source}")]
     with as_destination_error(report, WHAT):
         write_report(report, evaluation, history=(), baselines=(), title=bundle.resolve().name, facts=facts)

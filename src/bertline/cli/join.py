@@ -31,6 +31,7 @@ def join(
     from bertline.distributed import join as joining
     from bertline.distributed.places import find_place
     from bertline.errors import UsageError
+    from bertline.statistics.figures import how_many
 
     if output.exists() and not overwrite:
         raise UsageError(f"--output {output} exists: name another file, or pass --overwrite to replace it")
@@ -39,4 +40,4 @@ def join(
     check_place(output, "the table")
     with claim(output, "the table"):
         rows = joining.join(plan, place, shards, output)
-    note(f"{rows:,} rows of {len(plan.shards):,} shards: {output}")
+    note(f"{how_many(rows, 'row')} of {how_many(len(plan.shards), 'shard')}: {output}")

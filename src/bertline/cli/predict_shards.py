@@ -23,6 +23,7 @@ from bertline.distributed.run import Crew, run_here
 from bertline.errors import UsageError
 from bertline.inference.label_tally import LabelTally
 from bertline.machine.ray_cluster import Cluster, connect
+from bertline.statistics.figures import how_many
 
 WHAT = "the output"
 
@@ -144,6 +145,6 @@ def _finish(opened: Opened, file: Path | None, target: str, *, joins: bool) -> N
         with claim(file, WHAT):
             rows = join(opened.plan, opened.place, where, file)
         opened.place.remove()
-        note(f"{rows:,} rows: {file}")
+        note(f"{how_many(rows, 'row')}: {file}")
     else:
         note(f"all {len(opened.plan.shards):,} shards are done: bertline join {where} --output {file}")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from bertline.evaluation.svg import CHARACTER, Number, Plot, element, line, path, picture, rect, shorten, text, ticks
 from bertline.statistics.calibration import Bin
-from bertline.statistics.figures import INTERVAL, figure, is_share, percent, title, value
+from bertline.statistics.figures import INTERVAL, figure, how_many, is_share, percent, title, value
 from bertline.statistics.intervals import Estimate
 from bertline.statistics.slices import Slice
 from bertline.tasks.history import EpochRecord
@@ -117,7 +117,9 @@ def by_length(slices: Sequence[Slice], overall: float) -> Markup:
     shown = title(name)
     return picture(
         f"{shown[0].upper()}{shown[1:]} by length: "
-        + "; ".join(f"{part.name} {value(name, part.estimate.value)} of {part.rows:,} rows" for part in slices),
+        + "; ".join(
+            f"{part.name} {value(name, part.estimate.value)} of {how_many(part.rows, 'row')}" for part in slices
+        ),
         WIDTH,
         HEIGHT,
         plot.grid(values, [_tick(name, level, high - low) for level in values]),

@@ -152,12 +152,13 @@ def evaluate(bundle: str | Path, data: str | Path, *, engine: str | None = None,
     loaded = settings_of(evaluate, EvaluateSettings, settings)
     from bertline.evaluation.labelled_table import evaluate_table
     from bertline.inference import load_predictor
+    from bertline.statistics.figures import how_many
 
     directory = open_bundle(bundle)
     measured = evaluate_table(directory, load_predictor(directory, engine=engine), str(data), loaded)
     evaluation, collapsed = measured.evaluation, measured.collapsed
     return Report(
-        f"{directory.name}: {evaluation.rows:,} rows of {measured.source}",
+        f"{directory.name}: {how_many(evaluation.rows, 'row')} of {measured.source}",
         directory,
         figure_rows(evaluation.headline()),
         evaluation.to_json(),

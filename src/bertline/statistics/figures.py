@@ -23,6 +23,11 @@ def percent(share: float, *, digits: int = 1) -> str:
     return f"{100 * share + 0.0:.{digits}f}{PERCENT}"
 
 
+def how_many(number: int, noun: str) -> str:
+    """A number of things, as ``1 row`` and ``12,500 rows``; the noun's plural ends in s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def rate(share: float) -> str:
     """A share that may be very small, with three digits.
 

@@ -12,7 +12,7 @@ from bertline.data.label_hints import label_hints
 from bertline.data.labels import Labels
 from bertline.data.target_columns import EntitiesColumn, LabelsColumn
 from bertline.data.targets import names_of
-from bertline.statistics.figures import percent
+from bertline.statistics.figures import how_many, percent
 from bertline.tasks.classify.truth import SHOWN, counted
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Reading, Truncation
@@ -27,7 +27,7 @@ def reading_facts(dataset: Dataset) -> list[Fact]:
         f"{what} from {'columns' if isinstance(column, tuple) else 'column'} {_quoted(column)}"
         for what, column in _columns(dataset)
     )
-    facts = [("Data", f"{len(dataset.examples):,} rows of {dataset.source}; {columns}")]
+    facts = [("Data", f"{how_many(len(dataset.examples), 'row')} of {dataset.source}; {columns}")]
     if dataset.columns.settings:
         facts.append(_targets(dataset))
     if dataset.columns.spellings:

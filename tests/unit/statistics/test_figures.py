@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bertline.statistics.figures import figure, gain, gain_range, p_value, percent, percent_range
+from bertline.statistics.figures import figure, gain, gain_range, how_many, p_value, percent, percent_range
 from bertline.statistics.intervals import Estimate
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -38,3 +38,7 @@ def test_headline_figures_by_their_unit() -> None:
     assert figure("NLL", Estimate(0.3, 0.25, 0.35)) == ("0.300", "0.250–0.350")
     assert figure("MCC", Estimate(-0.1, -0.3, 0.1)) == ("−0.100", "−0.300–0.100")
     assert figure("MCC", Estimate(-0.1, -0.3, -0.05)) == ("−0.100", "−0.300 to −0.050")
+
+
+def test_one_thing_is_not_many() -> None:
+    assert [how_many(number, "row") for number in (0, 1, 2, 12_500)] == ["0 rows", "1 row", "2 rows", "12,500 rows"]

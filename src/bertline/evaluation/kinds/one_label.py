@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bertline.evaluation.kinds.kind import Kind, rows_of
-from bertline.statistics.figures import INTERVAL, percent, percent_range
+from bertline.statistics.figures import INTERVAL, how_many, percent, percent_range
 from bertline.tasks.classify.one_label import Evaluation
 from bertline.tasks.classify.truth import counted
 
@@ -14,7 +14,7 @@ def lead(evaluation: Evaluation) -> str:
     """The accuracy, and the rows whose label the model does not know."""
     accuracy = evaluation.accuracy
     sentence = (
-        f"Right on {percent(accuracy.value)} of {evaluation.rows:,} rows "
+        f"Right on {percent(accuracy.value)} of {how_many(evaluation.rows, 'row')} "
         f"({INTERVAL} {percent_range(accuracy)}), {len(evaluation.labels)} labels."
     )
     if evaluation.unknown:

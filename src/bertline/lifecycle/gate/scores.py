@@ -8,6 +8,7 @@ from statistics import NormalDist
 from bertline.lifecycle.gate.check import Check
 from bertline.lifecycle.gate.rows import Judged
 from bertline.lifecycle.gate.settings import GateSettings
+from bertline.statistics.figures import how_many
 from bertline.statistics.paired import mcnemar
 from bertline.statistics.shift.permutation import holm
 from bertline.tasks.contract import Comparison
@@ -53,7 +54,10 @@ def non_inferior(judged: Judged, settings: GateSettings, *, fresh: bool = False)
     room = margin + value
     needed = max(rows_needed(value - _widened(found, found.difference.low, sure), room, rows), rows_hiding(room, sure))
     return Check(
-        name, "undecided", f"{said}; {rows:,} rows cannot tell, about {needed:,} would", {**figures, "needed": needed}
+        name,
+        "undecided",
+        f"{said}; {how_many(rows, 'row')} cannot tell, about {needed:,} would",
+        {**figures, "needed": needed},
     )
 
 
@@ -100,8 +104,10 @@ def slices(judged: Judged, settings: GateSettings) -> Check:
     ]
     if bad:
         worst, rows, loss = min(bad, key=lambda one: one[2].difference.value)
-        return Check(name, "no", f"{worst}: {_points(loss.difference.value)} points on {rows:,} rows", figures)
-    sentence = f"worst of {len(found)}: {worst}, {_points(loss.difference.value)} points on {rows:,} rows"
+        return Check(
+            name, "no", f"{worst}: {_points(loss.difference.value)} points on {how_many(rows, 'row')}", figures
+        )
+    sentence = f"worst of {len(found)}: {worst}, {_points(loss.difference.value)} points on {how_many(rows, 'row')}"
     return Check(name, "yes", sentence, figures)
 
 

@@ -10,7 +10,7 @@ from bertline.lifecycle.gate.check import Check, Decision
 from bertline.lifecycle.gate.rows import Contestant, Judged
 from bertline.lifecycle.gate.settings import GateSettings
 from bertline.optimization.pick import FP32_NAME
-from bertline.statistics.figures import percent
+from bertline.statistics.figures import how_many, percent
 from bertline.tasks import task
 
 PARITY_ROWS = 500
@@ -64,7 +64,8 @@ def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSet
     arrays = full.outputs(readings, spec.output)
     truth = judged.dataset.targets[:PARITY_ROWS]
     found = task(spec.task).measure.compare(spec, truth, judged.arrays[:PARITY_ROWS], arrays, readings)
-    said = f"{predictor.engine} agrees with {full.engine} on {percent(found.agreement)} of {len(readings):,} rows"
+    on = f"{percent(found.agreement)} of {how_many(len(readings), 'row')}"
+    said = f"{predictor.engine} agrees with {full.engine} on {on}"
     decision: Decision = "yes" if found.agreement >= settings.min_agreement else "no"
     return Check(name, decision, said, {"agreement": found.agreement, "rows": len(readings)})
 
