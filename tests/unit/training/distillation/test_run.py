@@ -114,7 +114,8 @@ def test_its_figures_equal_the_bundles_on_the_test_rows(distilled: tuple[Distill
 
 def test_it_has_everything_that_a_trained_bundle_has(distilled: tuple[Distilled, Told], teacher: Path) -> None:
     def files(bundle: Path) -> set[str]:
-        return set(load(bundle).manifest.files)
+        # The linear model of words depends on whether the teacher's training found it the better one.
+        return set(load(bundle).manifest.files) - {"words/model.npz"}
 
     assert files(distilled[0].bundle) == files(teacher)
     assert load_predictor(distilled[0].bundle, engine="fp32").engine == "fp32"
