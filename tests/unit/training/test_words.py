@@ -141,7 +141,7 @@ def test_optimize_leaves_it(trained: Trained, tmp_path: Path, monkeypatch: pytes
 
 
 def test_drift_expects_the_accuracy_of_the_engine_that_is_served(trained: Trained, tmp_path: Path) -> None:
-    expected = [expected_accuracy(trained.bundle, DriftSettings(engine=engine)) for engine in ("words", None)]
+    expected = [expected_accuracy(trained.bundle, DriftSettings(engine=engine)).accuracy for engine in ("words", None)]
     assert expected[0] > 0.8 > 0.4 > expected[1]
     data = write_csv(tmp_path / "later.csv", planted(100, seed=8))
     found = drift_of_table(trained.bundle, str(data), DriftSettings(engine="words"))

@@ -14,7 +14,7 @@ from bertline.errors import BundleError, DataError
 from bertline.inference import load_predictor
 from bertline.lifecycle.drift.reference import Reference
 from bertline.lifecycle.drift.settings import DriftSettings
-from bertline.statistics.sequential import HORIZON, AccuracyDrop, accuracy_drop, cautious_baseline
+from bertline.statistics.sequential import HORIZON, AccuracyDrop, Baseline, accuracy_drop
 from bertline.tasks import task
 from bertline.tasks.feedback import FeedbackFault
 from bertline.text.reading import texts_of
@@ -113,8 +113,8 @@ def live_accuracy(
     return LiveAccuracy(drop, found, accuracy_check(model, manifest.checksum, found, drop))
 
 
-def expected_accuracy(bundle: Path, settings: DriftSettings) -> float:
-    """The accuracy on the bundle's test rows by the rule of feedback, less its standard error.
+def expected_accuracy(bundle: Path, settings: DriftSettings) -> Baseline:
+    """How many of the bundle's test rows are answered right by the rule of feedback.
 
     Raises:
         NoTestRows: no reference row is a test row.
@@ -135,7 +135,7 @@ def expected_accuracy(bundle: Path, settings: DriftSettings) -> float:
             right.append(bool(part.right(spec, recorded, correct)))
     if not right:
         raise NoTestRows(f"{bundle} carries no test rows (reference/test.jsonl) whose accuracy could be expected")
-    return cautious_baseline(np.array(right, dtype=bool))
+    return Baseline.of(np.array(right, dtype=bool))
 
 
 def _nothing(bundle: Path, store: Database, model: str, known: bool) -> str:

@@ -26,7 +26,7 @@ from bertline.lifecycle.drift.recorded import recorded_window
 from bertline.lifecycle.drift.reference import Reference, chosen
 from bertline.lifecycle.drift.settings import DriftSettings
 from bertline.lifecycle.drift.window import LEAST_ROWS, Window, observe
-from bertline.statistics.sequential import AccuracyDrop, accuracy_drop, cautious_baseline
+from bertline.statistics.sequential import AccuracyDrop, Baseline, accuracy_drop
 from bertline.tasks import task
 from bertline.tasks.contract import TaskSpec
 from bertline.text import Input
@@ -253,7 +253,7 @@ def _dropped(
     if not labels:
         raise BundleError(f"{bundle} carries no test rows (reference/test.jsonl) whose accuracy could be expected")
     known = Known.of(before, after, labels, spec.labels)
-    expected = cautious_baseline(known.right_before(len(labels)))
+    expected = Baseline.of(known.right_before(len(labels)))
     return accuracy_drop(known.right_after([str(one) for one in truth]), expected)
 
 

@@ -106,9 +106,10 @@ def labelled_words(drift: Drift) -> Iterator[str]:
     if found.alarm is None or found.since is None or found.after is None:
         yield "No drop of accuracy was found."
         return
+    expected = "" if found.lasts else " That is no less than was expected: it had been higher, or has come back since."
     yield (
         f"Accuracy dropped: since about label {found.since + 1:,} it is {percent(found.after)}, which could be told "
-        f"after {found.alarm:,} labels."
+        f"after {found.alarm:,} labels.{expected}"
     )
 
 

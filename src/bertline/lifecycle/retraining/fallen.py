@@ -17,7 +17,7 @@ from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, add_ac
 from bertline.lifecycle.predictions.store import open_store
 from bertline.lifecycle.predictions.verdicts import Verdicts, verdicts
 from bertline.statistics.figures import percent
-from bertline.statistics.sequential import HORIZON, AccuracyDrop, accuracy_drop
+from bertline.statistics.sequential import HORIZON, AccuracyDrop, Baseline, accuracy_drop
 from bertline.tasks import task
 
 LATEST = 200  # labels that have to be as right as expected before a drop counts again
@@ -51,12 +51,12 @@ class AccuracySource:
     Attributes:
         url: of the store of predictions.
         model: its name in the store.
-        expected: accuracy of each champion, so that its test rows are answered once in a process.
+        expected: what the test rows of each champion say, so that its test rows are answered once in a process.
     """
 
     url: str
     model: str
-    expected: dict[Path, float] = field(default_factory=dict)
+    expected: dict[Path, Baseline] = field(default_factory=dict)
 
     def look(self, champion: Path, since: str | None) -> Fall:
         """Test the feedback on predictions of a champion.

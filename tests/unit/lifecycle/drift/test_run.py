@@ -15,6 +15,7 @@ from bertline.inference.predictor import means
 from bertline.lifecycle.drift import language
 from bertline.lifecycle.drift.run import drift_of_store, drift_of_table
 from bertline.lifecycle.drift.settings import DriftSettings
+from bertline.statistics.sequential import Baseline
 from bertline.tasks.classify.feedback import recorded
 from bertline.testing.tiny import random_texts, write_tiny_bundle
 from tests.kept import OLD, keep, store_in, sure
@@ -109,7 +110,7 @@ def test_labels_show_a_drop_of_accuracy(bundle: Path, tmp_path: Path) -> None:
     assert found.dropped
     assert found.labelled is not None
     assert found.labelled.labels == 240
-    assert found.labelled.baseline == pytest.approx(0.75 - (0.75 * 0.25 / 120) ** 0.5)
+    assert found.labelled.baseline == Baseline(90, 120).cautious
     assert found.labelled.since is not None
     assert 155 <= found.labelled.since <= 165
     assert drift_of_table(bundle, new, DriftSettings()).drift.labelled is None
