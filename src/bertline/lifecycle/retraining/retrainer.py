@@ -33,6 +33,7 @@ from bertline.registry.reference import CHAMPION, Reference, check_name
 from bertline.registry.resolve import Located, locate, look_up
 from bertline.registry.rollouts import Rollouts
 from bertline.registry.settings import RegistrySettings
+from bertline.statistics.sequential import Baseline
 from bertline.training.progress import Progress
 
 
@@ -83,7 +84,7 @@ class Retrainer:
     plan: Mapping[str, Any] = field(default_factory=dict)
     now: Callable[[], datetime] = _now
     findings: dict[Path, Finding] = field(default_factory=dict, repr=False)  # the last one about each champion
-    expected: dict[Path, float] = field(default_factory=dict, repr=False)  # accuracy of each champion
+    expected: dict[Path, Baseline] = field(default_factory=dict, repr=False)  # by the test rows of each champion
     falls: dict[Path, Fall] = field(default_factory=dict, repr=False)  # of the last look
 
     @property
