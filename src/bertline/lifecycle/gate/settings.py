@@ -18,8 +18,12 @@ class GateSettings(EvaluateSettings):
     max_slower: float = Field(0.25, ge=0, description="share by which an answer may take longer than the champion's")
     max_larger: float = Field(0.25, ge=0, description="share by which the engine's files and memory may be larger")
     max_calibration_error: float = Field(0.1, gt=0, le=1, description="expected calibration error that is tolerated")
-    min_agreement: float = Field(
-        0.98, ge=0, le=1, description="share of rows on which the engine must agree with the full network"
+    min_agreement: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of rows on which the engine must agree with the full network; 0: not checked; default is "
+        "0.98, and 0 for the engine of a student, which is another network",
     )
     max_leaked: float = Field(
         0.01, ge=0, le=1, description="share of texts that may have trained or chosen the challenger; 1: not checked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bertline.bundle.engine import FULL
 from bertline.bundle.engine import RESERVED as TORCH
 from bertline.bundle.seen import seen_among
 from bertline.errors import BertlineError, BundleError
@@ -14,6 +15,7 @@ from bertline.statistics.figures import how_many, percent
 from bertline.tasks import task
 
 PARITY_ROWS = 500
+LEAST_AGREEMENT = 0.98  # of two engines of the same network
 
 
 def calibrated(judged: Judged, settings: GateSettings) -> Check | None:
@@ -49,11 +51,21 @@ def unseen(judged: Judged, challenger: Contestant, settings: GateSettings) -> Ch
 
 
 def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSettings) -> Check:
-    """The engine that answers must agree with the full network; undecided where that cannot be loaded."""
-    name, predictor = "parity", challenger.predictor
+    """The engine that answers must agree with the full network; undecided where that cannot be loaded.
+
+    A student is another network, so nothing is asked of its engine unless ``min_agreement`` is set: the answers that
+    other checks judge are its own.
+    """
+    name, predictor, least = "parity", challenger.predictor, settings.min_agreement
     if not challenger.manifest.engines:
         return Check(name, "yes", "the bundle has no engine: PyTorch answers from the full network itself")
-    if not settings.min_agreement:
+    if least is None and any(
+        one.name == predictor.engine and one.network != FULL for one in challenger.manifest.engines
+    ):
+        said = f"{predictor.engine} answers with a student, which may differ: the other checks judge its own answers"
+        return Check(name, "yes", said)
+    least = LEAST_AGREEMENT if least is None else least
+    if not least:
         return Check(name, "yes", "not checked, because min_agreement is 0")
     try:
         full = _full_network(challenger)
@@ -66,7 +78,7 @@ def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSet
     found = task(spec.task).measure.compare(spec, truth, judged.arrays[:PARITY_ROWS], arrays, readings)
     on = f"{percent(found.agreement)} of {how_many(len(readings), 'row')}"
     said = f"{predictor.engine} agrees with {full.engine} on {on}"
-    decision: Decision = "yes" if found.agreement >= settings.min_agreement else "no"
+    decision: Decision = "yes" if found.agreement >= least else "no"
     return Check(name, decision, said, {"agreement": found.agreement, "rows": len(readings)})
 
 

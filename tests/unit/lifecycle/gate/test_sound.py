@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,6 +68,35 @@ def test_who_asks_for_no_agreement_needs_no_full_network(
     refused |= {"torch"}
     found = sound.same_on_its_engine(judged, challenger, GateSettings(min_agreement=0))
     assert (found.decision, found.sentence) == ("yes", "not checked, because min_agreement is 0")
+
+
+def answered_by_a_student(challenger: Contestant) -> Contestant:
+    """The same, but its engine is said to be of another network than the full one."""
+    (engine,) = challenger.manifest.engines
+    student = engine.model_copy(update={"network": "small"})
+    manifest = challenger.manifest.model_copy(update={"engines": (student,)})
+    return Contestant(path=challenger.path, manifest=manifest, predictor=challenger.predictor)
+
+
+def test_a_student_may_differ_from_the_full_network(judged: Judged, challenger: Contestant, refused: set[str]) -> None:
+    refused |= {"fp32", "torch"}
+    found = sound.same_on_its_engine(judged, answered_by_a_student(challenger), GateSettings())
+    assert (found.decision, found.sentence) == (
+        "yes",
+        "fp32 answers with a student, which may differ: the other checks judge its own answers",
+    )
+
+
+def test_a_student_has_to_agree_as_far_as_somebody_asks_for_it(judged: Judged, challenger: Contestant) -> None:
+    found = sound.same_on_its_engine(judged, answered_by_a_student(challenger), GateSettings(min_agreement=1.0))
+    assert found.decision == "yes"
+    assert found.sentence.startswith("fp32 agrees with torch on 100")
+    turned = [[-piece for piece in pieces] for pieces in judged.arrays]
+    differs = replace(judged, challenger=replace(judged.challenger, arrays=turned))
+    assert sound.same_on_its_engine(differs, challenger, GateSettings()).decision == "no"
+    assert sound.same_on_its_engine(differs, answered_by_a_student(challenger), GateSettings()).decision == "yes"
+    asked = GateSettings(min_agreement=0.5)
+    assert sound.same_on_its_engine(differs, answered_by_a_student(challenger), asked).decision == "no"
 
 
 def test_a_broken_fp32_engine_leaves_pytorch(judged: Judged, challenger: Contestant, refused: set[str]) -> None:
