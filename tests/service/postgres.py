@@ -109,9 +109,9 @@ def postgres_url() -> Iterator[str]:
         yield server.url
 
 
-def new_database(url: str) -> str:
+def new_database(url: str, encoding: str = "UTF8") -> str:
     """URL of a new, empty database of that server."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'".encode())
     return url.replace("/postgres?", f"/{name}?")

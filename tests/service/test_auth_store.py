@@ -56,6 +56,14 @@ def test_clients_round_trip(store: CredentialStore) -> None:
     assert store.clients() == [CLIENT]
 
 
+def test_a_database_without_an_encoding_has_text_too(postgres_url: str) -> None:
+    """SQL_ASCII is what a server has that was set up without a locale; its text arrived as bytes."""
+    client = replace(CLIENT, name="é 日本")
+    with CredentialStore(new_database(postgres_url, encoding="SQL_ASCII")) as store:
+        store.add_client(client)
+        assert store.clients() == [client]
+
+
 def test_api_keys_round_trip(store: CredentialStore) -> None:
     endless = ApiKeyRecord("bl_bbbbbbbb", "é 日本", frozenset({Scope.ADMIN}), HASH, 1_790_000_001)
     store.add_api_key(endless)

@@ -101,6 +101,7 @@ def postgres_engine(url: sql.URL, purpose: Purpose) -> sql.Engine:
         return sql.create_engine(
             url,
             connect_args={
+                "client_encoding": "utf8",  # a database in SQL_ASCII would answer with bytes instead of text
                 "connect_timeout": max(2, round(purpose.wait_s)),  # libpq's minimum is 2
                 "tcp_user_timeout": round(1000 * purpose.wait_s),
             },

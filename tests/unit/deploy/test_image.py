@@ -16,7 +16,9 @@ import pytest
 from bertline.bundle import load
 from bertline.bundle.signing import new_key
 from bertline.deploy import batch_image, image, wheel
+from bertline.deploy.pipeline import Pipeline, write_pipeline
 from bertline.errors import BundleError
+from bertline.evaluation.bounds import Bound
 
 ROOT = Path(__file__).parents[3]
 
@@ -141,6 +143,8 @@ def test_hadolint_has_nothing_to_say(bundle: Path, tmp_path: Path) -> None:
     batch_image.write_context(tmp_path / "batch")
     for context in ("inside", "fetched", "batch"):
         assert linted(tmp_path / context) == (0, "")
+    write_pipeline(Pipeline("gitlab", "mails", "a.csv", "b.csv", [Bound("accuracy", 0.8, least=True)]), tmp_path)
+    assert linted(tmp_path / "deploy" / "tools") == (0, "")
 
 
 def linted(context: Path) -> tuple[int, str]:

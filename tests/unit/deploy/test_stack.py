@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from fastapi.routing import APIRoute
 from typer.testing import CliRunner
 
 from bertline.cli.main import application
-from bertline.deploy.stack import Gateway, Stack, write_stack
+from bertline.deploy.stack import MOST_REPLICAS, Gateway, Stack, write_stack
 from bertline.errors import UsageError
 from bertline.service.routes import admin, rollouts
 from bertline.service.settings import ServeSettings
@@ -35,6 +36,36 @@ def test_every_replica_is_started_asked_and_watched(tmp_path: Path) -> None:
     [scraped] = yaml.safe_load((tmp_path / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     assert scraped["static_configs"] == [{"targets": [f"{one}:8000" for one in addresses]}]
     assert [f"server {one}:8000 max_fails" in gateway for one in addresses] == [True] * 3
+
+
+def test_no_service_can_take_an_address_that_another_one_needs(tmp_path: Path) -> None:
+    """PostgreSQL starts first; from all addresses, it would be given the gateway's, which then could not start."""
+    write_stack(Stack("mails", "localhost/mails:1", MOST_REPLICAS), tmp_path)
+    compose = yaml.safe_load((tmp_path / "compose.yaml").read_text())
+    [given] = compose["networks"]["back"]["ipam"]["config"]
+    networks = [one["networks"] for one in compose["services"].values()]
+    fixed = [one["back"]["ipv4_address"] for one in networks if isinstance(one, dict)]
+    assert len(fixed) == 1 + MOST_REPLICAS
+    free = ipaddress.ip_network(given["ip_range"])
+    assert free.subnet_of(ipaddress.ip_network(given["subnet"]))
+    assert [one for one in fixed if ipaddress.ip_address(one) in free] == []
+    script = (tmp_path / "podman.sh").read_text().replace("$network", "172.31.250")
+    assert f'--subnet "{given["subnet"]}" --ip-range "{given["ip_range"]}"' in script
+
+
+def test_redis_replaces_its_shell_and_hides_its_password(tmp_path: Path) -> None:
+    """A shell that waits for it would keep the signal to stop, and Redis would be killed after ten seconds."""
+    write_stack(Stack("mails", "localhost/mails:1"), tmp_path)
+    compose = yaml.safe_load((tmp_path / "compose.yaml").read_text())
+    command = [one.replace("$$", "$") for one in compose["services"]["redis"]["command"]]
+    assert command[2] in (tmp_path / "podman.sh").read_text()
+    fake = tmp_path / "redis-server"
+    fake.write_text("#!/bin/sh\necho $$ $@\ncat\n")
+    fake.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "REDISCLI_AUTH": "a-secret"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        printed = process.communicate(timeout=60)[0].splitlines()
+    assert printed == [f"{process.pid} -", "requirepass a-secret", 'save ""']
 
 
 def test_every_variable_of_the_compose_file_is_set_or_has_a_default(tmp_path: Path) -> None:

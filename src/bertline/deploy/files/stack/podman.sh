@@ -80,7 +80,10 @@ start() {
         # shellcheck disable=SC2016 # the container's shell reads the variable
         launch redis --network "$name-back:alias=redis" --env REDISCLI_AUTH --read-only --tmpfs /data \
             "${REDIS_IMAGE:-docker.io/library/redis:7}" \
-            sh -c 'printf "requirepass %s\nsave \"\"\n" "$REDISCLI_AUTH" | exec redis-server -'
+            sh -c 'exec redis-server - <<END
+requirepass $REDISCLI_AUTH
+save ""
+END'
         ;;
     gateway)
         launch gateway --network "$(at 2)" --network "$name-front" --user "$STACK_USER" \
@@ -92,7 +95,7 @@ start() {
         launch prometheus --network "$name-back" --network "$name-front" --publish 127.0.0.1:9090:9090 \
             --volume ./prometheus:/etc/prometheus:ro --volume ./keys:/etc/bertline:ro --volume "$name-prometheus:/prometheus" \
             "${PROMETHEUS_IMAGE:-docker.io/prom/prometheus:v3.0.0}" --config.file=/etc/prometheus/prometheus.yml \
-            --storage.tsdb.retention.time=15d
+            --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=15d
         ;;
     *) echo "podman.sh: there is no service $1: see the first lines of this file" >&2 && return 2 ;;
     esac
@@ -112,8 +115,10 @@ stop() {
     podman rm "$name-$1" >/dev/null
 }
 
+# Services without an address get theirs from the upper half; otherwise the first to start would take the gateway's.
 networks() {
-    podman network exists "$name-back" || podman network create --internal --subnet "$network.0/24" "$name-back" >/dev/null
+    podman network exists "$name-back" ||
+        podman network create --internal --subnet "$network.0/24" --ip-range "$network.128/25" "$name-back" >/dev/null
     podman network exists "$name-front" || podman network create "$name-front" >/dev/null
 }
 
