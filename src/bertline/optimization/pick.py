@@ -10,6 +10,7 @@ from bertline.optimization.settings import Goal
 from bertline.tasks.contract import Comparison
 
 FP32_NAME = "fp32"
+LEVEL = 1.1  # times as slow as the fastest: two runs of one engine differ by as much on a busy machine
 
 
 def cost(measured: EngineFigures, goal: Goal) -> float:
@@ -20,9 +21,16 @@ def cost(measured: EngineFigures, goal: Goal) -> float:
 
 
 def pick(measured: Mapping[str, EngineFigures], goal: Goal, max_drop_points: float) -> str:
-    """The cheapest engine whose measured drop on the tuning rows is allowed; fp32 if there is no other."""
+    """The cheapest engine whose measured drop on the tuning rows is allowed; fp32 if there is no other.
+
+    Of engines that are about as fast as the fastest (``LEVEL``) it is the one that agrees most with fp32: a few rows
+    tell no loss from chance, and a gain of a few per cent in speed is not worth other answers.
+    """
     allowed = [name for name, figures in measured.items() if figures.quality.drop_points <= max_drop_points + 1e-9]
-    return min(allowed or [FP32_NAME], key=lambda name: cost(measured[name], goal))
+    costs = {name: cost(measured[name], goal) for name in allowed or [FP32_NAME]}
+    most = min(costs.values()) * (1 if goal == "size" else LEVEL)
+    level = [name for name, spent in costs.items() if spent <= most]
+    return min(level, key=lambda name: (-measured[name].quality.agreement, costs[name]))
 
 
 def frontier(measured: Mapping[str, EngineFigures], goal: Goal) -> set[str]:

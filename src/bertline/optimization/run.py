@@ -271,7 +271,7 @@ class Bench:
         table = self.networks[FULL].named("encoder.embeddings.token.weight")[1]
         always = [getattr(self.tokenizer, f"{token}_id") for token in ("pad", "unknown", "cls", "sep", "mask")]
         counts = read_token_counts(self.bundle.path)
-        for reading in (*self.tuning.readings, *self.unlabelled):
+        for reading in self.unlabelled:  # not of the rows that choose: they would miss what other texts miss
             counts.update(id_ for piece in reading.pieces for id_ in piece.ids)
         return prune(table, counts, always, min(self.settings.kept_tokens, len(table)))
 

@@ -6,16 +6,20 @@ import html
 import json
 import re
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bertline.bundle import Manifest, load, writing
 from bertline.bundle.probes import ATTENTIONS, EMBEDDING, TOLERANCE, Probes, read_probes
+from bertline.bundle.reference import read_token_counts
 from bertline.bundle.tree import sha256
 from bertline.errors import BundleError
 from bertline.inference import load_predictor
@@ -25,6 +29,7 @@ from bertline.optimization.estimate import Extent, Pieces
 from bertline.optimization.outcome import Optimized
 from bertline.optimization.run import optimize, plan
 from bertline.optimization.settings import OptimizeSettings
+from bertline.optimization.vocabulary import PrunedVocabulary, prune
 from bertline.testing.tiny import TEXTS, random_texts, write_tiny_bundle
 from tests.unit.optimization.conftest import ROWS
 
@@ -268,6 +273,25 @@ def test_few_rows_bring_a_caveat(copy: Path) -> None:
     assert len(found.caveats) == 1
     assert found.caveats[0].startswith(f"with {ROWS} rows a drop of 0.5 points is not significant")
     assert "is not significant" in (copy / "report" / "engines.html").read_text()
+
+
+def test_the_rows_that_choose_an_engine_do_not_choose_its_tokens(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else ``small`` would have every token of the rows that it is judged by, as it has not of any others."""
+    counted: list[Counter[int]] = []
+
+    def pruned(table: Any, counts: Counter[int], always: Iterable[int], rows: int) -> PrunedVocabulary:
+        counted.append(Counter(counts))
+        return prune(table, counts, always, rows)
+
+    monkeypatch.setattr(run, "prune", pruned)
+    more = tmp_path / "more.txt"
+    more.write_text("\n".join(random_texts(3, seed=9)))
+    for unlabelled in ((), (str(more),)):
+        run.Bench(load(copy), OptimizeSettings(**QUICK, unlabelled=unlabelled), tmp_path, lambda _: None)
+    assert counted[0] == read_token_counts(copy)
+    assert counted[1].total() > counted[0].total()
 
 
 # ------------------------------------------------------------------------------------------- what is refused
