@@ -50,6 +50,8 @@ def beside() -> Metrics:
     metrics = Metrics()
     metrics.set("bertline_ready", 1)
     metrics.set("bertline_certificate_expiry_timestamp_seconds", time.time() + 60 * alerts.DAY_S, certificate="server")
+    for what in ("alias", "rollout"):
+        metrics.set("bertline_registry_followed_timestamp_seconds", time.time(), model="reviews", what=what)
     return metrics
 
 
@@ -151,7 +153,7 @@ read the metrics each second, and asked it each expression of the [rules](guide/
 an alert it asked what is compared, without the comparison; in panels `$__rate_interval` and
 `$__range` were 10 s. `route=~"…"` stands
 for the routes that ask a model. The numbers are of that load and say nothing about speed; what counts is that none is
-missing. The certificate came from a second target, because this server has no TLS.
+missing. The certificate and the registry came from a second target, because this server has neither.
 """
 
 

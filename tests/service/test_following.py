@@ -78,10 +78,13 @@ def test_a_server_follows_a_promotion_and_a_rollback_without_losing_a_request(re
             assert set(until_served(client, second)) <= {first, second}
             registry.rollback()
             assert set(until_served(client, first)) <= {first, second}
+            metrics = client.get("/metrics").text
         server.stop()
         code, _, errors = server.ended()
     assert code == 0
     assert f"films:2 is served as films now: films@champion ({second}" in errors
+    for what in ("alias", "rollout"):
+        assert f'bertline_registry_followed_timestamp_seconds{{model="films",what="{what}"}}' in metrics
     assert f"films:1 is served as films now: films@champion ({first}" in errors
 
 

@@ -24,8 +24,8 @@ from tests.service.watching import LONG, asking
 from tools.expressions import SUFFIXES, measured, plain
 from tools.observe import Watched, watched
 
-# This server has no TLS. A second target sets it.
-WITHOUT_CAUSE = {"bertline_certificate_expiry_timestamp_seconds"}
+# This server has no TLS and follows no registry. A second target sets them.
+WITHOUT_CAUSE = {"bertline_certificate_expiry_timestamp_seconds", "bertline_registry_followed_timestamp_seconds"}
 
 command = typer.Typer()
 command.callback()(lambda: None)

@@ -32,6 +32,7 @@ from bertline.service.edge.tls import RenewableTls
 from bertline.service.exchange import log_context
 from bertline.service.following import Following
 from bertline.service.listeners.metrics import MetricsListener
+from bertline.service.listeners.rollouts import measure_following
 from bertline.service.loopback import is_loopback
 from bertline.service.perimeter import Perimeter, PerimeterSettings, build
 from bertline.service.rollouts import judge_of_predictions
@@ -166,6 +167,8 @@ class Server(uvicorn.Server):
         self._follower = following.follower(serving, settings) if following else None
         judge = judge_of_predictions(perimeter)
         self._conductor = following.conductor(serving.models, settings, metrics.rolled, judge) if following else None
+        followers = {"alias": self._follower, "rollout": self._conductor}
+        measure_following(metrics.metrics, {what: one.followed_s for what, one in followers.items() if one is not None})
         if following:
             app.state.rollouts.leave(following.models, following.shown())
             app.state.verdicts = following.verdicts(settings.require_signed_by)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import TypeVar
 
 from bertline.errors import BertlineError
@@ -64,6 +64,9 @@ class Follower:
         place: URL of the registry.
         every_s: between two looks.
         signed_by: key files, one of which must have signed a bundle; empty: signatures are not required.
+
+    Attributes:
+        followed_s: when each model was last found or brought to be what its alias names, in Unix time.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Follower:
         self._models, self._every_s, self._signed_by = models, every_s, signed_by
         self._references = {name: one.reference for name, one in followed.items()}
         self._seen = {name: one.digest for name, one in followed.items()}
+        self.followed_s = dict.fromkeys(self._references, time())
         self._later_s: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._database = Database(place)
@@ -119,6 +123,7 @@ class Follower:
         except Exception as error:  # a bug: the server answers on, and looks again
             self._failed(name, f"{type(error).__name__} at {path_of(error)}")
         else:
+            self.followed_s[name] = time()
             self._recovered(name)
 
     async def _exchange(self, name: str, version: ModelVersion, digest: str) -> None:

@@ -155,10 +155,13 @@ def test_a_registry_that_is_away_is_said_once_and_found_again(
     caplog.set_level(logging.INFO, "bertline")
     scene.promote(2)
     (tmp_path / "models.db").rename(tmp_path / "away.db")
+    before_s = scene.follower.followed_s["films"]
     scene.look(3)
     assert scene.models.calls == []
+    assert scene.follower.followed_s["films"] == before_s
     (tmp_path / "away.db").rename(tmp_path / "models.db")
     scene.look()
+    assert scene.follower.followed_s["films"] > before_s
     assert scene.models.calls == [("load", "films", "2")]
     fault = (
         f"films stays as it is, reviews@champion cannot be followed: the registry {tmp_path / 'models.db'} cannot be"

@@ -32,6 +32,7 @@ class FiguresReader:
         counts: feedback by model and version.
         checks: the latest for drift of each model.
         accuracy: the latest test of the feedback on each model.
+        read_s: when ``counts``, and the checks, were last read, in Unix time; at first, when this was made.
     """
 
     def __init__(self, store: Database) -> None:
@@ -39,6 +40,7 @@ class FiguresReader:
         self.counts: dict[tuple[str, str], Counts] = {}
         self.checks: list[DriftCheck] = []
         self.accuracy: list[AccuracyCheck] = []
+        self.read_s = dict.fromkeys(("counts", "checks"), time.time())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="predictions-figures", daemon=True)
         self._failing: set[Callable[[], None]] = set()
@@ -77,7 +79,9 @@ class FiguresReader:
 
     def _read_counts(self) -> None:
         self.counts = counts_of_all(self.store)
+        self.read_s["counts"] = time.time()
 
     def _read_checks(self) -> None:
         self.checks = latest_checks(self.store)
         self.accuracy = latest_accuracy_checks(self.store)
+        self.read_s["checks"] = time.time()

@@ -61,10 +61,12 @@ class Purge:
         with self._store.changing() as connection:
             _overwrite(connection)
             connection.execute(sql.delete(FEEDBACK).where(FEEDBACK.c.state.in_((WAITING, INVALID)), lost))
-            connection.execute(sql.delete(DRIFT_CHECKS).where(DRIFT_CHECKS.c.at_ms < now - self._retention_ms))
-            if sql.inspect(connection).has_table(ACCURACY_CHECKS.name):  # the store may be of an earlier version
-                old = ACCURACY_CHECKS.c.at_ms < now - self._retention_ms
-                connection.execute(sql.delete(ACCURACY_CHECKS).where(old))
+            for checks in (DRIFT_CHECKS, ACCURACY_CHECKS):
+                if sql.inspect(connection).has_table(checks.name):  # the store may be of an earlier version
+                    # Not each model's last: an alert that checks have stopped goes by it.
+                    latest = sql.select(sql.func.max(checks.c.id)).group_by(checks.c.model)
+                    old = checks.c.at_ms < now - self._retention_ms, checks.c.id.not_in(latest)
+                    connection.execute(sql.delete(checks).where(*old))
             connection.execute(sql.delete(LEASES).where(LEASES.c.until_ms < now))
         return False
 

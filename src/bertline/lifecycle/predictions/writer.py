@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Self
 
 import sqlalchemy as sql
@@ -69,8 +70,13 @@ class PredictionWriter:
         self._until_s = float("inf")
         self.figures = FiguresReader(self.store)
         self._retention = Purge(self.store, retention_days=settings.retention_days, text_days=settings.text_days)
-        self._every_s = {adopt: ADOPT_EVERY_S, self._index: INDEX_EVERY_S, self._purge: PURGE_EVERY_S}
-        self._dues = dict.fromkeys(self._every_s, 0.0)
+        self._house: dict[str, tuple[Callable[[Database], object], float]] = {
+            "feedback": (adopt, ADOPT_EVERY_S),
+            "indices": (self._index, INDEX_EVERY_S),
+            "retention": (self._purge, PURGE_EVERY_S),
+        }
+        self._dues = dict.fromkeys(self._house, 0.0)
+        self._kept_house_s = dict.fromkeys(("feedback", "retention"), time.time())  # without indices it works as well
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
         self._tally = Tally(log, "%d predictions were not kept, because too many wait for their store")
 
@@ -90,6 +96,11 @@ class PredictionWriter:
     def dropped(self) -> int:
         """Predictions that were not kept."""
         return self._dropped + self._rejected
+
+    @property
+    def upkeep_s(self) -> dict[str, float]:
+        """When each regular work on the store was last done, in Unix time; at first, when the server started."""
+        return {**self._kept_house_s, **self.figures.read_s}
 
     def offer(self, made: Made) -> bool:
         """Queue the answers to a request; False if there is no room. From one thread only; never waits."""
@@ -169,7 +180,7 @@ class PredictionWriter:
         if self._key is None:
             self._migrate()
             self._key = secret_of(self.store)
-            self._dues[self._index] = time.monotonic() + INDEX_EVERY_S
+            self._dues["indices"] = time.monotonic() + INDEX_EVERY_S
             self.figures.start()
             if self.store.is_sqlite:  # or each batch, as the last to close the file, would end its write-ahead log
                 self._held = self.store.engine.connect()
@@ -244,14 +255,16 @@ class PredictionWriter:
         now_s = time.monotonic()
         if self._stop.is_set():
             return
-        for work, due_s in self._dues.items():
-            if now_s >= due_s:
-                self._dues[work] = now_s + self._every_s[work]  # first: one that fails must not keep others from theirs
+        for name, (work, every_s) in self._house.items():
+            if now_s >= self._dues[name]:
+                self._dues[name] = now_s + every_s  # first: one that fails must not keep others from theirs
                 work(self.store)
+                if name in self._kept_house_s:
+                    self._kept_house_s[name] = time.time()
 
     def _purge(self, _: Database) -> None:
         if self._retention.some():
-            self._dues[self._purge] = 0.0  # a part after each batch: it may be an hour's predictions, or a year's
+            self._dues["retention"] = 0.0  # a part after each batch: it may be an hour's predictions, or a year's
 
     def _fails(self, error: Exception) -> None:
         if not self.failing:

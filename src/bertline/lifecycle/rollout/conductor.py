@@ -52,6 +52,9 @@ class Conductor:
         every_s: between two looks.
         judge: counts of feedback; None if there is none.
         on_move: receives the model's name for clients and a rollout that this server has moved on or ended.
+
+    Attributes:
+        followed_s: when the rollout of each model was last looked at without a fault, in Unix time.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Conductor:
     ) -> None:
         self._models, self._names, self._state, self._fetch = models, names, state, fetch
         self._every_s, self._judge, self._on_move = every_s, judge, on_move
+        self.followed_s = dict.fromkeys(names, time.time())
         self.stopping = False  # so that a fetch can end at its next bytes
         self._replica = f"{platform.node()[:40]}-{secrets.token_hex(6)}"
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="rollout")
@@ -116,6 +120,7 @@ class Conductor:
             self._failed(name, f"{type(error).__name__} at {path_of(error)}")
             return None
         self._faults.pop(name, None)
+        self.followed_s[name] = time.time()
         return rollout
 
     async def _conduct(self, name: str, rollout: Rollout) -> bool:

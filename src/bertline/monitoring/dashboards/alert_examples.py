@@ -60,6 +60,18 @@ _CHECKED = "bertline_drift_checked_timestamp_seconds"
 _FELL = "bertline_accuracy_dropped"
 _SERVED, _ENGINE = "bertline_model_info", ',model="reviews",version="a1",engine="int8"'
 _START = "process_start_time_seconds"
+_UPKEEP = "bertline_predictions_upkeep_timestamp_seconds"
+_FOLLOWED, _ALIAS = "bertline_registry_followed_timestamp_seconds", ',model="reviews",what="alias"'
+
+
+def _tested(feedback: str, number: int) -> tuple[Series, ...]:
+    """Accuracy was tested at 0, one version answers, and there is feedback."""
+    return (
+        *_one("bertline_accuracy_checked_timestamp_seconds", ',model="reviews"', f"0x{number}"),
+        *_one("bertline_feedback_judged", f',model="reviews"{feedback}', f"90x{number}"),
+        *_one(_SERVED, _ENGINE, f"1x{number}"),
+    )
+
 
 EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
     "BertlineDown": (
@@ -206,9 +218,27 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             ({**_MODEL, "outcome": "rolled_back"},),
         ),
     ),
+    "BertlineRegistryUnfollowed": (
+        AlertExample("a large bundle was fetched", _one(_FOLLOWED, _ALIAS, "0x12 720+60x20"), "19m"),
+        AlertExample(
+            "the registry is away",
+            _one(_FOLLOWED, _ALIAS, "0x40"),
+            "25m",
+            ({**_MODEL, "what": "alias"},),
+        ),
+    ),
     "BertlinePredictionStoreDown": (
         AlertExample("it was away for three minutes", _one(_STORE_DOWN, "", "0 1 1 1 0x10"), "9m"),
         AlertExample("it is away", _one(_STORE_DOWN, "", "1x10"), "9m", (_INSTANCE,)),
+    ),
+    "BertlinePredictionUpkeepStopped": (
+        AlertExample("it was done two hours ago", _one(_UPKEEP, ',work="retention"', "0x200"), "2h"),
+        AlertExample(
+            "it was done four hours ago",
+            _one(_UPKEEP, ',work="retention"', "0x300"),
+            "4h",
+            ({**_INSTANCE, "work": "retention"},),
+        ),
     ),
     "BertlinePredictionsDropped": (
         AlertExample("none", _one(_LOST, "", "3x20"), "20m"),
@@ -224,13 +254,24 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
         ),
     ),
     "BertlineDriftUnchecked": (
-        AlertExample("it was checked a week ago", _one(_CHECKED, ',model="reviews"', "0x700"), "168h", interval="15m"),
+        AlertExample(
+            "it was checked a week ago",
+            (*_one(_CHECKED, ',model="reviews"', "0x700"), *_one(_SERVED, _ENGINE, "1x700")),
+            "168h",
+            interval="15m",
+        ),
         AlertExample(
             "it was checked nine days ago",
-            _one(_CHECKED, ',model="reviews"', "0x900"),
+            (*_one(_CHECKED, ',model="reviews"', "0x900"), *_one(_SERVED, _ENGINE, "1x900")),
             "216h",
             ({**_JOB, "model": "reviews"},),
             "15m",
+        ),
+        AlertExample(
+            "a model that is no longer served was checked nine days ago",
+            (*_one(_CHECKED, ',model="letters"', "0x900"), *_one(_SERVED, _ENGINE, "1x900")),
+            "216h",
+            interval="15m",
         ),
     ),
     "BertlineAccuracyDropped": (
@@ -249,6 +290,25 @@ EXAMPLES: Mapping[str, tuple[AlertExample, ...]] = {
             "that of a version that was replaced dropped",
             (*_one(_FELL, ',model="reviews",version="a0"', "1x10"), *_one(_SERVED, _ENGINE, "1x10")),
             "5m",
+        ),
+    ),
+    "BertlineAccuracyUnchecked": (
+        AlertExample("it was tested a week ago", _tested(',version="a1",judged="right"', 700), "169h", interval="15m"),
+        AlertExample(
+            "it was tested nine days ago, and the version that answers has feedback",
+            _tested(',version="a1",judged="right"', 900),
+            "216h",
+            ({**_JOB, "model": "reviews"},),
+            "15m",
+        ),
+        AlertExample(
+            "only a version that was replaced has feedback",
+            _tested(',version="a0",judged="wrong"', 900),
+            "216h",
+            interval="15m",
+        ),
+        AlertExample(
+            "no feedback says right or wrong", _tested(',version="a1",judged="neither"', 900), "216h", interval="15m"
         ),
     ),
     "BertlineLogLinesDropped": (

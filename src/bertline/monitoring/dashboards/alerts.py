@@ -11,7 +11,7 @@ from typing import Literal
 from bertline.monitoring.dashboards.objectives import FAILED, PAGE, POSTED, SLOW, TICKET
 
 JOB = "bertline"  # of the scrape configuration
-DAY_S = 86_400
+HOUR_S, DAY_S = 3_600, 86_400
 
 # Codes of the server's own faults.
 OURS = ("internal", "compute_failed", "no_memory", "worker_lost", "deadline")
@@ -134,10 +134,23 @@ ALERTS: tuple[Alert, ...] = (
         "{{ $labels.instance }} ended its rollout. The log of deployments has the reason with figures.",
     ),
     Alert(
+        "BertlineRegistryUnfollowed",
+        f"time() - bertline_registry_followed_timestamp_seconds > {HOUR_S // 4}", "5m", "ticket",
+        "{{ $labels.instance }} does not follow the {{ $labels.what }} of {{ $labels.model }}",
+        "The registry was last followed {{ $value | humanizeDuration }} ago. This server does not serve a new "
+        "champion, or neither counts in a rollout nor ends it.",
+    ),
+    Alert(
         "BertlinePredictionStoreDown", "bertline_predictions_store_down == 1", "5m", "ticket",
         "{{ $labels.instance }} cannot write predictions to their store",
         "For five minutes the store of predictions has not been usable. Requests are answered; predictions wait in "
         "memory, and those for which there is no room are dropped. Feedback is refused.",
+    ),
+    Alert(
+        "BertlinePredictionUpkeepStopped",
+        f"time() - bertline_predictions_upkeep_timestamp_seconds > {3 * HOUR_S}", "5m", "ticket",
+        "{{ $labels.instance }} no longer does the {{ $labels.work }} of its store of predictions",
+        "The work {{ $labels.work }} was last done {{ $value | humanizeDuration }} ago: it fails or takes hours.",
     ),
     Alert(
         "BertlinePredictionsDropped", "increase(bertline_predictions_dropped_total[15m]) > 0", "0m", "ticket",
@@ -153,7 +166,9 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         "BertlineDriftUnchecked",
-        f"time() - max by (job, model) (bertline_drift_checked_timestamp_seconds) > {8 * DAY_S}", "1h", "ticket",
+        f"time() - max by (job, model) (bertline_drift_checked_timestamp_seconds) > {8 * DAY_S}\n"
+        "and max by (job, model) (bertline_model_info) == 1",  # not of a model that is no longer served
+        "1h", "ticket",
         "{{ $labels.model }} is no longer checked for drift",
         "The last check was {{ $value | humanizeDuration }} ago: the job that makes them has stopped or fails.",
     ),
@@ -165,6 +180,18 @@ ALERTS: tuple[Alert, ...] = (
         "{{ $labels.model }} is less often right than it was",
         "The last test of the feedback on version {{ $labels.version }} found that its accuracy dropped, by more than "
         "chance, below what its test rows let expect.",
+    ),
+    Alert(
+        "BertlineAccuracyUnchecked",
+        f"time() - max by (job, model) (bertline_accuracy_checked_timestamp_seconds) > {7 * DAY_S}\n"
+        "and on (job, model) (\n"  # without feedback on the version that answers, there is nothing to test
+        '  max by (job, model, version) (bertline_feedback_judged{judged=~"right|wrong"})\n'
+        "  and max by (job, model, version) (bertline_model_info) == 1\n"
+        ")",
+        "1d", "ticket",  # the first feedback on a new version waits for the next test
+        "The accuracy of {{ $labels.model }} is no longer tested",
+        "There is feedback on the version that answers, and the last test of it for a drop of accuracy was "
+        "{{ $value | humanizeDuration }} ago: the job that makes them has stopped or fails.",
     ),
     Alert(
         "BertlineLogLinesDropped", "increase(bertline_log_lines_dropped_total[15m]) > 0", "0m", "ticket",

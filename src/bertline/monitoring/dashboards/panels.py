@@ -178,7 +178,11 @@ PROCESS = (
     ),
     Panel(
         "Predictions waiting", "For their store; more while it is away.",
-        ((f"bertline_predictions_waiting{{{IN}}}", "{{instance}}"),),
+        ((f"bertline_predictions_waiting{{{IN}}}", "{{instance}}"),), width=6,
+    ),
+    Panel(
+        "Upkeep of predictions", "Time since each regular work on their store was done; retention has an hour.",
+        ((f"time() - bertline_predictions_upkeep_timestamp_seconds{{{IN}}}", "{{instance}}, {{work}}"),), "s", width=6,
     ),
 )  # fmt: skip
 
@@ -209,7 +213,16 @@ ROLLOUTS = (
                 f"sum by (model, outcome) (increase(bertline_rollouts_ended_total{{{OF}}}[1h]))",
                 "{{model}}, {{outcome}}",
             ),
-        ), width=24,
+        ), width=12,
+    ),
+    Panel(
+        "Registry followed", "Time since then, of the server where it is longest; empty without a registry.",
+        (
+            (
+                f"time() - min by (model, what) (bertline_registry_followed_timestamp_seconds{{{OF}}})",
+                "{{model}}, {{what}}",
+            ),
+        ), "s", width=12,
     ),
 )  # fmt: skip
 

@@ -97,6 +97,11 @@ TABLE: tuple[Metric, ...] = (
         "bertline_rollouts_ended", "counter", "",
         "Rollouts that this server ended, by outcome: promoted, passed, rolled_back.", ("model", "outcome"),
     ),
+    Metric(
+        "bertline_registry_followed_timestamp_seconds", "gauge", "seconds",
+        "When the server last followed a model's alias, and its rollout, in the registry without a fault.",
+        ("model", "what"),
+    ),
     Metric("bertline_ready", "gauge", "", "1 while the server is ready for requests."),
     Metric("bertline_build_info", "gauge", "", "1, with the version of bertline.", ("version",)),
     Metric(
@@ -123,6 +128,10 @@ TABLE: tuple[Metric, ...] = (
     Metric("bertline_predictions_dropped", "counter", "", "Predictions that were not kept."),
     Metric("bertline_predictions_waiting", "gauge", "", "Predictions that wait to be written."),
     Metric("bertline_predictions_store_down", "gauge", "", "1 while the store of predictions cannot be used."),
+    Metric(
+        "bertline_predictions_upkeep_timestamp_seconds", "gauge", "seconds",
+        "When each regular work on the store of predictions was last done.", ("work",),
+    ),
     Metric(
         "bertline_drift_checked_timestamp_seconds", "gauge", "seconds",
         "When the predictions of a model were last checked for drift.", ("model",),

@@ -111,6 +111,8 @@ def measure_predictions(metrics: Metrics, writer: PredictionWriter) -> None:
         metrics.count("bertline_predictions_dropped", dropped - before)
         metrics.set("bertline_predictions_waiting", writer.waiting)
         metrics.set("bertline_predictions_store_down", writer.failing)
+        for work, at_s in writer.upkeep_s.items():
+            metrics.set("bertline_predictions_upkeep_timestamp_seconds", at_s, work=work)
         _show(metrics, writer.figures.checks)
         _show_accuracy(metrics, writer.figures.accuracy)
         _show_counts(metrics, writer.figures.counts)

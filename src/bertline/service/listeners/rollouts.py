@@ -1,7 +1,8 @@
-"""Metrics of rollouts, from the tallies of the models' trials."""
+"""Metrics of rollouts, from the tallies of the models' trials, and of how the registry is followed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple, fields
 
 from bertline.monitoring.metrics.registry import Metrics
@@ -9,6 +10,22 @@ from bertline.registry.rollout import Rollout, Tally
 from bertline.serving.models import Models
 
 ENDED = ("promoted", "passed", "rolled_back")
+
+
+def measure_following(metrics: Metrics, followed_s: Mapping[str, Mapping[str, float]]) -> None:
+    """Show, whenever the metrics are read, when the registry was last followed.
+
+    Args:
+        metrics: of the server.
+        followed_s: Unix time by model, of each of ``alias`` and ``rollout``.
+    """
+
+    def look() -> None:
+        for what, times in followed_s.items():
+            for model, at_s in times.items():
+                metrics.set("bertline_registry_followed_timestamp_seconds", at_s, model=model, what=what)
+
+    metrics.before_reading(look)
 
 
 class RolloutMetrics:

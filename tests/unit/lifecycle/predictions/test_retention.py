@@ -8,11 +8,13 @@ import sqlalchemy as sql
 from bertline.database.database import Database
 from bertline.errors import UsageError
 from bertline.lifecycle.predictions import retention
+from bertline.lifecycle.predictions.accuracy_checks import AccuracyCheck, add_accuracy_check
+from bertline.lifecycle.predictions.checks import DriftCheck, add_check
 from bertline.lifecycle.predictions.feedback import receive
 from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.records import now_ms
 from bertline.lifecycle.predictions.retention import DAY_MS, Erased, Purge, erase
-from bertline.lifecycle.predictions.schema import FEEDBACK, PREDICTIONS
+from bertline.lifecycle.predictions.schema import ACCURACY_CHECKS, DRIFT_CHECKS, FEEDBACK, PREDICTIONS
 from tests.kept import keep, store_in, sure
 
 
@@ -55,6 +57,20 @@ def test_it_takes_a_part_at_a_time(store: Database, monkeypatch: pytest.MonkeyPa
     assert left(store)[-1] == ("new0", True)
     assert purge.some(now + 30 * DAY_MS) is False  # it goes on behind the last one it looked at
     assert [kept for _, kept in left(store)] == [False] * 6
+
+
+def test_the_last_check_of_each_model_stays_so_that_it_shows_that_checks_have_stopped(store: Database) -> None:
+    now = now_ms()
+    for model, days in (("reviews", 95), ("reviews", 92), ("topics", 99), ("topics", 1)):
+        at_ms = now - days * DAY_MS
+        add_check(store, DriftCheck(model, at_ms, 500, "none", {}, None, 0.05))
+        add_accuracy_check(store, AccuracyCheck(model, "f" * 64, at_ms, 900, 0.9, 0.9, dropped=False, since_ms=None))
+    assert not Purge(store, retention_days=90, text_days=30).some(now)
+    left_s = [("reviews", now - 92 * DAY_MS), ("topics", now - DAY_MS)]
+    for table in (DRIFT_CHECKS, ACCURACY_CHECKS):
+        with store.reading() as connection:
+            query = sql.select(table.c.model, table.c.at_ms).order_by(table.c.model)
+            assert [tuple(one) for one in connection.execute(query)] == left_s
 
 
 def test_everything_of_a_client_is_erased(store: Database) -> None:

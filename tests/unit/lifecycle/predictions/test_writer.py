@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -128,6 +129,24 @@ def test_what_is_old_is_deleted_between_batches(tmp_path: Path, monkeypatch: pyt
         until(lambda: len(rows(settings.url)) < 9)
         assert [one.request_id for one in rows(settings.url)].count("r") == 1
         until(lambda: [one.request_id for one in rows(settings.url)] == ["r"])
+
+
+def test_work_on_the_store_that_fails_keeps_its_old_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert goes by it: the store works again at once, so nothing else tells."""
+    tried = threading.Event()
+
+    def purge(_: retention.Purge) -> bool:
+        tried.set()
+        raise PredictionStoreError("the user may not delete")
+
+    monkeypatch.setattr(retention.Purge, "some", purge)
+    with PredictionWriter(settings_in(tmp_path)) as writer:
+        before = writer.upkeep_s
+        until(lambda: tried.is_set() and not writer.failing)
+        writer.offer(made("a", "one"))
+        until(lambda: writer.written == 1)
+        until(lambda: all(writer.upkeep_s[work] > before[work] for work in ("feedback", "counts", "checks")))
+        assert writer.upkeep_s["retention"] == before["retention"]
 
 
 def test_a_url_that_cannot_be_used_is_refused_at_once() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bertline.errors import StoreError
+from bertline.errors import RegistryError, StoreError
 from bertline.lifecycle.rollout import conductor
 from bertline.lifecycle.rollout.conductor import Conductor, Side
 from bertline.lifecycle.rollout.state import InMemory
@@ -265,6 +265,24 @@ def test_a_challenger_in_a_slow_store_holds_up_no_other_model() -> None:
         finally:
             running.cancel()
             await asyncio.wait([running])
+
+    scene.play(story)
+
+
+def test_a_look_that_fails_keeps_the_time_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Two()
+
+    async def story(conductor: Conductor) -> None:
+        before_s = conductor.followed_s["topics"]
+        with monkeypatch.context() as patch:
+            patch.setattr(scene.state, "current", broken)
+            await conductor.look("topics")
+        assert conductor.followed_s["topics"] == before_s
+        await conductor.look("topics")
+        assert conductor.followed_s["topics"] > before_s
+
+    def broken(_: str) -> None:
+        raise RegistryError("the registry is away: try again")
 
     scene.play(story)
 
