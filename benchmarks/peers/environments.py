@@ -21,8 +21,8 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "ct2": (TORCH, "ctranslate2==4.8.*", "transformers"),
     "setfit": (TORCH, "setfit==1.2.*"),
     "river": ("river==0.26.*",),
-    "evidently": ("evidently==0.7.*",),
-    "nannyml": ("nannyml==0.13.*",),
+    "evidently": ("evidently==0.7.*", "pandas<3"),  # it imports a function that pandas 3 does not have
+    "nannyml": ("nannyml==0.13.*", "statsmodels"),  # which it imports, and does not name among its requirements
     "alibi": (TORCH, "alibi-detect[torch]==0.13.*"),  # Business Source License: not for production
     "optimum": (TORCH, "optimum-onnx[onnxruntime]==0.1.*", "transformers==4.57.*"),
 }

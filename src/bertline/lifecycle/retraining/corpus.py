@@ -76,6 +76,11 @@ class Corpus:
         """To train on."""
         return [one for table in self.tables for one in table.examples]
 
+    @property
+    def new_rows(self) -> int:
+        """Number of rows to train on that the champion did not learn from; all of them if its bundle does not say."""
+        return len(self.examples) if self.added is None else self.added
+
 
 def collect(champion: Path, spec: TaskSpec, settings: RetrainSettings, feedback: Path | None = None) -> Corpus:
     """Read all tables and leave out what must not be trained on.

@@ -106,6 +106,11 @@ class DriftSource:
         finding = _finding(evidence, name, content)
         return replace(finding, check=found.check(self.model))
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How texts are read and compared, as plain JSON values."""
+        return self._reading().model_dump(mode="json")
+
     def record(self, check: DriftCheck) -> None:
         """Keep a finding in the store where its texts are, so that metrics and the page show it.
 

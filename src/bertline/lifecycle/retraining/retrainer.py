@@ -17,6 +17,7 @@ from bertline.lifecycle.retraining.context import Run
 from bertline.lifecycle.retraining.corpus import collect
 from bertline.lifecycle.retraining.drifted import DriftSource, Finding
 from bertline.lifecycle.retraining.fallen import AccuracySource, Fall
+from bertline.lifecycle.retraining.findings import keep, recalled
 from bertline.lifecycle.retraining.home import Home
 from bertline.lifecycle.retraining.journal import Journal, new_id, stamp, write
 from bertline.lifecycle.retraining.judging_steps import bounds_of
@@ -134,6 +135,7 @@ class Retrainer:
             open_run = home.unfinished()
             if open_run is not None and restart:
                 give_up(home.folder(open_run), open_run, self.registry, self.by, self.now())
+                home.tidy(self.settings.keep)
             elif open_run is not None:
                 return Result(None, carry_out(self._run(open_run), self.now))
             self.falls.clear()
@@ -142,6 +144,7 @@ class Retrainer:
             if decision.state.evidence != home.state().evidence:
                 self._record_drift(decision.state.evidence)
             home.remember(decision.state)
+            self._keep_finding(str(decision.state.champion))
             if not decision.due:
                 return Result(decision, None)
             self._end_overdue()  # before the run takes the champion, which this may move
@@ -198,7 +201,8 @@ class Retrainer:
             return None
 
         def look() -> Finding:
-            found = self.findings[champion] = source.look(champion, self.now(), self.findings.get(champion))
+            last = self.findings.get(champion) or recalled(self.home, source, read_manifest(champion).checksum)
+            found = self.findings[champion] = source.look(champion, self.now(), last)
             return found
 
         return look
@@ -242,14 +246,23 @@ class Retrainer:
                 except PredictionStoreError as error:  # it may be read only: no reason not to retrain
                     self.progress.note(f"The check for drift is not recorded: {error}")
 
+    def _keep_finding(self, champion: str) -> None:
+        """For the next process: a timer starts one for each look."""
+        source = self._drift_source
+        for path, found in self.findings.items():
+            if source is not None and read_manifest(path).checksum == champion:
+                keep(self.home, source, champion, found)
+
     def _new_labels(self, champion: Path) -> int:
-        """Rows to train on that the champion did not learn from; all rows if its bundle does not say."""
+        """Rows to train on that the champion did not learn from.
+
+        Fresh rows do not count: no champion ever learns from them, so they would make each one's successor due.
+        """
         with tempfile.TemporaryDirectory(prefix="bertline-retrain-") as folder:
             feedback = Path(folder) / "feedback.jsonl"
             there = self.labelled is not None and self.labelled.export(feedback) > 0
-            corpus = collect(champion, read_manifest(champion).task, self.settings, feedback if there else None)
-        fresh = 0 if corpus.fresh is None else len(corpus.fresh.examples)
-        return (len(corpus.examples) if corpus.added is None else corpus.added) + fresh
+            spec = read_manifest(champion).task
+            return collect(champion, spec, self.settings, feedback if there else None).new_rows
 
     def _begun(self, decision: Decision) -> Journal:
         """A new run, recorded."""

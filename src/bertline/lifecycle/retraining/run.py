@@ -50,6 +50,7 @@ def carry_out(run: Run, now: Callable[[], datetime] = lambda: datetime.now(UTC))
     except BertlineError as error:
         sentence = _with_alias(str(error), withdraw(run.registry, run.journal, run.by, "failed"))
         write(run.folder, _current(run).over("failed", sentence, now()))
+        run.home.tidy(run.settings.keep)  # runs that fail every day must not fill the disk either
         raise
 
 
@@ -117,7 +118,7 @@ def _champion(run: Run) -> ModelVersion:
 def _ended(run: Run, now: datetime) -> Journal:
     outcome, sentence = _outcome(run)
     state = run.home.state()
-    run.home.remember(after(state, run.journal, run.snapshot.facts["added"]))
+    run.home.remember(after(state, run.journal, run.snapshot.new_rows))
     journal = run.journal.over(outcome, sentence, now)
     write(run.folder, journal)
     run.home.tidy(run.settings.keep)

@@ -42,6 +42,12 @@ class Snapshot:
         return self.path / ROWS
 
     @property
+    def new_rows(self) -> int:
+        """As of the corpus."""
+        added: int | None = self.facts["added"]
+        return int(self.facts["rows"]) if added is None else added
+
+    @property
     def fresh(self) -> list[str]:
         """Tables of production's rows that judge."""
         return [str(self.path / FRESH)] if (self.path / FRESH).is_file() else []

@@ -114,10 +114,10 @@ def decide(settings: RetrainSettings, look: Look, *, by_hand: bool = False) -> D
     return Decision(tuple(because), tuple(against), waiting is not None, state)
 
 
-def after(state: State, journal: Journal, added: int | None) -> State:
-    """The triggers' state after a run that was judged."""
+def after(state: State, journal: Journal, new_rows: int) -> State:
+    """The triggers' state after a run that was judged, with so many new rows to train on."""
     steady = state.steady and not state.falls
-    return replace(state, drifts=0, armed=False, champion=journal.digest, counted=added or 0, falls=0, steady=steady)
+    return replace(state, drifts=0, armed=False, champion=journal.digest, counted=new_rows, falls=0, steady=steady)
 
 
 def _schedule(settings: RetrainSettings, look: Look) -> list[tuple[str, bool]]:

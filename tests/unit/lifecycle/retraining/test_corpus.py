@@ -50,7 +50,7 @@ def test_rows_that_judge_or_were_held_out_are_not_trained_on(champion: Path, tmp
     corpus = collect(champion, CLASSIFY, RetrainSettings(data=(data,), frozen=(frozen,)))
     assert texts(corpus) == ["seen one", "n"]
     assert corpus.left_out == {"held out by the champion": 1, "frozen": 1, "replaced by later rows": 0}
-    assert (corpus.added, corpus.learned) == (1, 1)
+    assert (corpus.added, corpus.new_rows, corpus.learned) == (1, 1, 1)
     assert corpus.fresh is None
 
 
@@ -104,7 +104,7 @@ def test_feedback_that_the_champion_learned_from_does_not_judge(champion: Path, 
 def test_a_bundle_that_does_not_say_what_it_has_seen(tmp_path: Path) -> None:
     data = table(tmp_path / "a.csv", ("text", "label"), ("a", "good"), ("b", "bad"))
     corpus = collect(tmp_path, CLASSIFY, RetrainSettings(data=(data,)))
-    assert (corpus.added, corpus.learned, len(corpus.examples)) == (None, None, 2)
+    assert (corpus.added, corpus.learned, len(corpus.examples), corpus.new_rows) == (None, None, 2, 2)
 
 
 SEVERAL = tasks.read_spec({"task": "classify", "problem": "several", "labels": ["a", "b"]})

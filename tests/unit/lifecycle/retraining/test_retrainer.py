@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ from bertline.lifecycle.predictions.given import Feedback
 from bertline.lifecycle.predictions.records import PredictionStoreError, ms_of
 from bertline.lifecycle.predictions.schema import DRIFT_CHECKS
 from bertline.lifecycle.predictions.store import open_store
-from bertline.lifecycle.retraining import drifted, registering_steps
+from bertline.lifecycle.retraining import corpus, drifted, registering_steps
 from bertline.lifecycle.retraining import run as steps
 from bertline.lifecycle.retraining.retrainer import Result, Retrainer, watch
 from bertline.lifecycle.rollout import overdue
@@ -328,6 +329,16 @@ def test_rows_with_other_labels_are_refused_and_recorded(world: World) -> None:
     assert world.retrainer.once().journal is None  # it cools down after a failure too
 
 
+def test_runs_that_fail_leave_no_more_rows_behind_than_others(world: World) -> None:
+    failing = world.with_settings(keep=1).retrainer
+    for odd in range(2):
+        append(world.table, [(f"film number {odd}", "odd")])
+        with pytest.raises(DataError):
+            failing.once(by_hand=True)
+    _, last = failing.home.journals()
+    assert [one.name for one in (failing.home.path / "snapshots").iterdir()] == [last.done["snapshot"]["sha256"]]
+
+
 def test_rows_without_one_of_the_labels_are_refused(world: World) -> None:
     world.table.write_text("text,label\n" + "\n".join(f"film number {i},good" for i in range(60)))
     with pytest.raises(DataError) as raised:
@@ -373,7 +384,33 @@ def test_new_labels_are_counted_from_the_last_run(world: World) -> None:
     assert later.look().against == ("0 new labelled rows since the last run, 30 make a run due",)
 
 
-def test_a_look_at_the_store_for_drift_is_recorded_once_for_each_window(world: World) -> None:
+class Exported:
+    """Labelled rows of production."""
+
+    def export(self, target: Path) -> int:
+        rows = sentences(60, seed=23)
+        lines = [json.dumps({"text": text, "label": label}) + "\n" for text, label in rows]
+        target.write_text("".join(lines), encoding="utf-8")
+        return len(rows)
+
+
+def test_rows_that_only_judge_make_no_run_due(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No champion ever learns from them, so the next run would be due as soon as the last has cooled down."""
+    monkeypatch.setattr(corpus, "LEAST_FRESH", 5)
+    world = world.with_settings(every=None, labels=10, fresh_ratio=0.5)
+    retrainer = replace(world.retrainer, labelled=Exported())
+    champion = locate(look_up(Reference("films", version=1), world.registry)).path
+    export = world.folder / "feedback.jsonl"
+    Exported().export(export)
+    collected = corpus.collect(champion, read_manifest(champion).task, retrainer.settings, export)
+    assert collected.fresh is not None
+    assert len(collected.fresh.examples) >= 10
+    assert retrainer.look().because == (f"{collected.added} new labelled rows, 10 make a run due",)
+
+
+def test_a_look_at_the_store_for_drift_is_made_and_recorded_once_for_each_window(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{world.folder / 'predictions.db'}"
     midnight = NOW.replace(hour=0)
     with store_in(world.folder) as store:
@@ -391,9 +428,12 @@ def test_a_look_at_the_store_for_drift_is_recorded_once_for_each_window(world: W
 
     assert "texts have drifted" in drifting.look().against[0]
     assert checks() == []  # a dry run changes nothing
-    for one in (drifting, drifting, replace(drifting, findings={})):  # the last one: another process
-        assert one.once().journal is None
+    compare, compared = drifted.drift_of_store, list[object]()
+    monkeypatch.setattr(drifted, "drift_of_store", lambda *given: compared.append(given) or compare(*given))
+    for _ in range(3):  # processes of their own, as a timer starts
+        assert replace(drifting, findings={}).once().journal is None
     assert checks() == [("served", 30, "texts", 0.05)]
+    assert len(compared) == 1
     replace(drifting, now=lambda: NOW + timedelta(days=1)).once()
     assert checks() == [("served", 30, "texts", 0.05)] * 2
 
