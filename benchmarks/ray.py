@@ -31,6 +31,7 @@ import numpy as np
 
 from benchmarks.parts import models
 from benchmarks.parts.machine import describe
+from bertline.bundle.verify import read_manifest
 from bertline.distributed.run import Crew
 from bertline.inference.label_tally import LabelTally
 from bertline.machine.ray_cluster import connect
@@ -208,8 +209,10 @@ def simulated(costs: Costs, row_s: float, spread: float, workers: int, seed: int
     return virtual.now_s
 
 
-def page(found: dict[str, list[Line]], costs: Costs, rows: Sequence[int], repetitions: int, spread: float) -> str:
-    """The whole page."""
+def page(
+    found: dict[str, list[Line]], costs: Costs, rows: Sequence[int], repetitions: int, spread: float, engine: str
+) -> str:
+    """The whole page; ``engine`` answered."""
     middle = {
         kind: Line(statistics.median(one.once_s for one in lines), statistics.median(one.row_s for one in lines))
         for kind, lines in found.items()
@@ -227,7 +230,7 @@ def page(found: dict[str, list[Line]], costs: Costs, rows: Sequence[int], repeti
     lines = [
         "# Ray, measured\n",
         "What a cluster adds to `bertline predict`, and how many workers are worth it. `make bench ONLY=ray` measures "
-        f"again. Film sentences, all-MiniLM-L6-v2, tables of {rows[0]:,} and {rows[1]:,} rows, shards of "
+        f"again. Film sentences, all-MiniLM-L6-v2 ({engine}), tables of {rows[0]:,} and {rows[1]:,} rows, shards of "
         f"{SHARD_ROWS:,} rows, {repetitions} repetitions, medians. {describe()}, {date.today()}.\n",
         "| | once, s | rows/s |",
         "| --- | ---: | ---: |",
@@ -271,8 +274,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
-    found = measured(arguments.bundle or models.teacher("rt", 0), arguments.rows, arguments.repetitions)
-    text = page(found, Costs.measure(), arguments.rows, arguments.repetitions, spread_of_shards(found))
+    bundle = arguments.bundle or models.teacher("rt", 0)
+    found, engine = measured(bundle, arguments.rows, arguments.repetitions), read_manifest(bundle).engine_names[0]
+    text = page(found, Costs.measure(), arguments.rows, arguments.repetitions, spread_of_shards(found), engine)
     arguments.page.write_text(text, encoding="utf-8")
 
 

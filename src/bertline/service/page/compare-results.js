@@ -15,7 +15,7 @@ const TABLE_ROLES = { table: "table", "thead, tbody": "rowgroup", tr: "row", "th
 const SAYS = { yes: "yes", no: "no", undecided: "cannot tell" };
 
 const points = (share) => `${(100 * share).toFixed(1).replace("-", MINUS)}`.replace(/^(?=\d)/, "+");
-const plain = (number) => new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(number).replace("-", MINUS);
+const plain = (number) => (Math.abs(number) < 10 ? number.toFixed(3) : new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(number)).replace("-", MINUS);
 const shown = (name, value) => (SHARES.test(name) ? percent(value) : plain(value));
 const within = (name, { value, low, high }) => `${shown(name, value)} (${shown(name, low)} to ${shown(name, high)})`;
 
