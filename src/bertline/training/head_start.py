@@ -2,11 +2,15 @@
 
 The first gradients of a random head pull the encoder's features apart before the head means anything, and rare labels
 need many steps to be seen. The linear model costs one pass, without gradients, over at most ``ROWS`` rows.
+
+Fitted without dropout, its answers may rest on large weights that cancel each other, and under dropout they are worse
+than guesses. With long texts, which make few steps of many rows, an encoder below such a head learns to live with the
+noise instead of the task; docs/log.md has what it costs, and that short texts rather gain by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +31,7 @@ from bertline.training.scoring import SCORING_TOKENS
 
 ROWS = 10_000  # bounds the time of the start on a large table; not tuned
 DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
+DRAWS = 8  # of dropout, for its loss on the validation rows
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def start_head(
     placement: Placement,
     *,
     balanced: bool = False,
+    dropout: float = 0.0,
     ranks: Ranks = ALONE,
     seed: int = 0,
 ) -> HeadStart:
@@ -68,6 +74,7 @@ def start_head(
         validation: choose the penalty; likewise.
         placement: device and precision of the encoder; the linear model is fitted on the CPU in fp32.
         balanced: rare labels weigh more.
+        dropout: rate of what the linear model reads, at which it must not be worse than guesses.
         ranks: each of which reads a part of the rows.
         seed: of the learning curve's draws.
     """
@@ -86,20 +93,44 @@ def start_head(
         value: Tensor = loss(spec, outputs, targets, **weights)
         return value
 
-    best: tuple[float, float, Linear] | None = None
-    for decay in DECAYS:
-        linear = fit_linear(features, len(spec.labels), summed, decay=decay)
-        here = float(loss(spec, linear(held_out), expected)) / len(validation)
-        if best is None or here < best[0]:
-            best = here, decay, linear
-    assert best is not None
-    validation_loss, decay, linear = best
+    def held_out_loss(linear: Linear, features: Tensor) -> float:
+        return float(loss(spec, linear(features), expected)) / len(validation)
+
+    decay, linear = _choose(features, len(spec.labels), summed, held_out, held_out_loss, dropout)
     set_head(classifier, linear)
     more_labels = None
     if targets.ndim == 1 and not targets.is_floating_point():
         arrays = (one.numpy() for one in (features, targets, held_out, expected))
         more_labels = measure_more_labels(*arrays, rows=of_all, seed=seed)
+    validation_loss = held_out_loss(linear, held_out)
     return HeadStart(decay, validation_loss, validation, list(linear(held_out).numpy()), more_labels)
+
+
+def _choose(
+    features: Tensor,
+    outputs: int,
+    summed: Callable[[Tensor], Tensor],
+    held_out: Tensor,
+    held_out_loss: Callable[[Linear, Tensor], float],
+    rate: float,
+) -> tuple[float, Linear]:
+    """The penalty of ``DECAYS`` with the least loss of those that dropout of ``rate`` makes no worse than guesses."""
+    knows_nothing = fit_linear(torch.zeros(len(features), 1), outputs, summed, decay=DECAYS[0])
+    guessed = held_out_loss(knows_nothing, torch.zeros(len(held_out), 1))
+    fitted = []
+    for decay in DECAYS:
+        linear = fit_linear(features, outputs, summed, decay=decay)
+        noisy = sum(held_out_loss(linear, some) for some in _dropped(held_out, rate)) / DRAWS
+        fitted.append((max(noisy, guessed), held_out_loss(linear, held_out), decay, linear))
+    _, _, decay, linear = min(fitted, key=lambda one: one[:2])
+    return decay, linear
+
+
+def _dropped(features: Float[Tensor, "rows hidden"], rate: float) -> Iterator[Float[Tensor, "rows hidden"]]:
+    """The features as ``DRAWS`` passes of training see them; the same at every call."""
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(DRAWS):
+        yield features * (torch.rand(features.shape, generator=draw) >= rate) / (1 - rate)
 
 
 def set_head(classifier: Classifier, linear: Linear) -> None:

@@ -35,13 +35,13 @@ from bertline.tasks.contract import TaskSpec
 from bertline.tasks.history import EpochRecord
 from bertline.text import Tokenizer, Truncation
 from bertline.training.adapt import Adapted, adapt, check_adapt
-from bertline.training.enough_steps import chosen, chosen_facts, with_enough_steps
 from bertline.training.facts import cut_fact
 from bertline.training.few_shot import fit as few_shot
 from bertline.training.few_shot.check import unused as unused_settings
 from bertline.training.head_start import start_head
 from bertline.training.measure import Measured, measure
 from bertline.training.more_labels import MoreLabels, keep_more_labels, kept_more_labels
+from bertline.training.of_table import are_long, chosen, chosen_facts, with_table
 from bertline.training.parallel.join import current
 from bertline.training.parallel.recipes import check_recipe, check_task
 from bertline.training.preflight import check_disk
@@ -204,9 +204,9 @@ def _fine_tune(
     read = {id(some): tokenise(some, tokenizer, spec, settings) for some in splits}  # few-shot: of one, used thrice
     train, validation, test = (read[id(some)] for some in splits)
     truncation = Truncation(settings.max_tokens, policy(spec, settings))
-    given, settings = settings, with_enough_steps(settings, spec, train)
+    given, settings = settings, with_table(settings, spec, train)
     facts = [cut_fact([reading for some in read.values() for reading in some.readings], truncation)]
-    facts += [*spec.notes(train.targets, train.readings), *chosen_facts(given, settings, len(train))]
+    facts += [*spec.notes(train.targets, train.readings), *chosen_facts(given, settings, train)]
     for fact in facts:
         run.progress.note(": ".join(fact))
     facts += [] if adapted is None else [adapted.fact]
@@ -290,6 +290,7 @@ def _start(
     if run.resumes:
         return classifier, kept_more_labels(run.directory)
     how: Any = {"balanced": settings.class_weights == "balanced", "ranks": run.ranks, "seed": settings.seed}
+    how |= {"dropout": classifier.head.dropout.p} if are_long(train) else {}
     started = start_head(classifier, spec, train, validation, run.placement, **how)
     if run.ranks.leads:
         keep_more_labels(run.directory, started.more_labels)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bertline.data.settings import EvaluateSettings, TaskSettings
 
 RUNS = {"standard": 1, "best": 4}  # of --quality
-OF_TABLE = ("epochs", "patience")  # settings that a small table decides, if nobody sets them (``enough_steps``)
+OF_TABLE = ("batch_tokens", "epochs", "patience")  # settings that the table decides, if nobody sets them (``of_table``)
 OF_PROCESSES = {"processes", "ray", "restarts"}  # settings that the place of a run has, or that change no result
 
 
@@ -61,7 +61,10 @@ class TrainSettings(LoopSettings, EvaluateSettings, TaskSettings):
         "per text keeps its last epoch by default; a tagger's default is 10",
     )
     batch_tokens: int = Field(
-        1024, ge=16, description="maximum padded tokens of a batch; an embedder's default is 4096"
+        1024,
+        ge=16,
+        description="maximum padded tokens of a batch; a classifier's default holds 16 long texts; an "
+        "embedder's default is 4096",
     )
     lr: float = Field(1e-4, gt=0, description="peak learning rate; a tagger's default is 0.0003")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint directory, name of an installed model, or hub id")

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from bertline.tasks.classify.learn import loss
 from bertline.tasks.classify.spec import Spec
 from bertline.testing.tiny import tiny_classifier, tiny_tokenizer
 from bertline.text import Reader, Truncation
 from bertline.training.device import Placement
-from bertline.training.head_start import start_head
+from bertline.training.head_start import _choose, start_head
 from bertline.training.rows import Rows
 from bertline.training.scoring import score
 from tests.unit.training.conftest import sentences
@@ -84,6 +86,31 @@ def test_several_labels_and_numbers_have_the_loss_of_their_task(spec: Spec, targ
     else:
         entropy = -(mean * np.log(mean) + (1 - mean) * np.log(1 - mean)).mean()
         assert started.validation_loss <= entropy + 1e-3
+
+
+def test_a_model_that_dropout_makes_worse_than_guesses_is_not_chosen() -> None:
+    """Two features of which only the small difference tells the labels: large weights that cancel each other."""
+    draw = torch.Generator().manual_seed(1)
+    targets = torch.arange(400) % 2
+    common = torch.randn(400, 1, generator=draw)
+    features = torch.cat([common, common + 0.2 * (2 * targets[:, None] - 1)], dim=1)
+    given = {}
+    for rate in (0.0, 0.1):
+        torch.manual_seed(0)
+        decay, linear = _choose(
+            features,
+            2,
+            lambda logits: functional.cross_entropy(logits, targets, reduction="sum"),
+            features,
+            lambda linear, some: float(functional.cross_entropy(linear(some), targets)),
+            rate,
+        )
+        torch.manual_seed(0)
+        losses = [functional.cross_entropy(linear(functional.dropout(features, 0.1)), targets) for _ in range(20)]
+        given[rate] = decay, float(torch.stack(losses).mean())
+    guess = math.log(2)
+    assert given[0.0][1] > guess > given[0.1][1]
+    assert given[0.0][0] < given[0.1][0]
 
 
 def test_balanced_weighs_rare_labels_more() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bertline.lifecycle.retraining.context import Run
 from bertline.lifecycle.retraining.training_steps import _used
-from bertline.training.enough_steps import MOST_EPOCHS
+from bertline.training.of_table import MOST_EPOCHS
 from bertline.training.progress import Silent
 from bertline.training.run import train
 from bertline.training.settings import TrainSettings

@@ -12,7 +12,8 @@ from bertline.tasks.embed.spec import Spec as EmbedSpec
 from bertline.tasks.tag.spec import Spec as TagSpec
 from bertline.testing.tiny import tiny_tokenizer
 from bertline.text import Reader, Truncation
-from bertline.training.enough_steps import MOST_EPOCHS, STEPS, with_enough_steps
+from bertline.training.of_table import LONG as LONG_TOKENS
+from bertline.training.of_table import MOST_EPOCHS, STEPS, TEXTS_OF_BATCH, are_long, chosen_facts, with_table
 from bertline.training.progress import Silent
 from bertline.training.rows import Rows
 from bertline.training.run import train
@@ -29,7 +30,7 @@ ROWS = Rows(
 
 
 def used(spec: TaskSpec = SPEC, **settings: Any) -> TrainSettings:
-    return with_enough_steps(TrainSettings(**settings), spec, ROWS)
+    return with_table(TrainSettings(**settings), spec, ROWS)
 
 
 def test_a_table_of_few_steps_gets_the_fewest_epochs_that_are_enough_and_runs_them_all() -> None:
@@ -47,7 +48,7 @@ def test_there_is_a_limit() -> None:
 @pytest.mark.parametrize("given", [{"epochs": 2}, {"epochs": 3}, {"few_shot": True}, {"batch_tokens": 32}])
 def test_a_number_that_was_set_and_a_table_of_enough_steps_keep_theirs(given: dict[str, Any]) -> None:
     settings = TrainSettings(**given)
-    assert with_enough_steps(settings, SPEC, ROWS) == settings
+    assert with_table(settings, SPEC, ROWS) == settings
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,56 @@ def test_a_number_that_was_set_and_a_table_of_enough_steps_keep_theirs(given: di
 )
 def test_other_tasks_keep_theirs(spec: TaskSpec) -> None:
     assert used(spec).epochs == 3
+
+
+LONG = Rows(
+    Reader(tiny_tokenizer(), Truncation(200)).read([" ".join([text] * 40) for text, _ in TEXTS]),
+    [label for _, label in TEXTS],
+    range(len(TEXTS)),
+)
+
+
+@pytest.mark.parametrize("problem", ["single", "several", "number"])
+def test_long_texts_get_batches_that_hold_enough_of_them(problem: Any) -> None:
+    names = ("stars",) if problem == "number" else ("bad", "good")
+    spec, mean = Spec(labels=names, problem=problem), sum(LONG.lengths) / len(LONG)
+    assert mean > LONG_TOKENS
+    settings = with_table(TrainSettings(), spec, LONG)
+    assert settings.batch_tokens % 1024 == 0
+    assert settings.batch_tokens - 1024 < TEXTS_OF_BATCH * mean <= settings.batch_tokens
+    assert with_table(TrainSettings(), spec, ROWS).batch_tokens == 1024
+
+
+@pytest.mark.parametrize(
+    ("spec", "given"),
+    [
+        (SPEC, {"batch_tokens": 1024}),
+        (SPEC, {"few_shot": True}),
+        (TagSpec(types=("x",)), {}),
+        (EmbedSpec(dimensions=()), {}),
+    ],
+)
+def test_batches_that_were_set_or_of_other_tasks_stay(spec: TaskSpec, given: dict[str, Any]) -> None:
+    settings = TrainSettings(**given)
+    assert with_table(settings, spec, LONG).batch_tokens == settings.batch_tokens
+
+
+def test_texts_of_which_eight_fit_into_a_batch_are_not_long() -> None:
+    def of(tokens: int) -> Rows:
+        readings = Reader(tiny_tokenizer(), Truncation(tokens)).read([" ".join([TEXTS[0][0]] * 60)])
+        return Rows(readings, ["good"], range(1))
+
+    assert [of(tokens).lengths[0] for tokens in (128, 129)] == [128, 129]
+    assert not are_long(of(128))
+    assert are_long(of(129))
+    assert with_table(TrainSettings(), SPEC, of(128)).batch_tokens == 1024
+
+
+def test_it_says_what_long_texts_changed() -> None:
+    given = TrainSettings(epochs=3)
+    (fact,) = chosen_facts(given, with_table(given, SPEC, LONG), LONG)
+    said = "because texts have 200 tokens on average; --batch-tokens sets it"
+    assert fact == ("Tokens of a batch", f"4,096 instead of 1,024, {said}")
 
 
 def test_patience_that_was_set_stays() -> None:
