@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ def test_a_table_shows_where_they_differ_and_which_is_better(visit: Visit, url: 
     expect(card(page, "Slices")).to_contain_text("genre = drama")
     expect(card(page, "Time for one text")).to_contain_text("times as long in the median")
     expect(page.locator(".chart canvas")).to_have_count(2)
+    loss = verdict.get_by_role("row", name="NLL").locator("td")
+    assert [re.fullmatch(r"\d\.\d{3}\s.*", one) is not None for one in loss.all_inner_texts()] == [True, True]
     confusion = result["labelled"]["confusion"]
     cells = card(page, "Confusion").locator("td")
     change = confusion["second"][1][0] - confusion["first"][1][0]

@@ -29,6 +29,7 @@ from bertline.statistics.anytime import Rate
 from bertline.testing.words import WordCounter, serving_of
 from tests.registered import begun, following, new_registry
 from tests.service.conftest import until_ready
+from tests.service.logged import until
 
 FAST = {"min_requests": 20, "min_step_s": 0, "watch_s": 0, "more_errors": 0.2, "more_slow": 0.9}
 HOST = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50_000)}
@@ -62,17 +63,20 @@ def begin(client: TestClient, new: WordCounter, kind: str = "canary", **more: An
     return state
 
 
+def version_for(client: TestClient, user: int) -> str:
+    answer = client.post("/v1/predict", json={"text": "good"}, headers={"X-Rollout-Key": f"user-{user}"})
+    assert answer.status_code == 200, answer.text
+    version: str = answer.headers["X-Model-Version"]
+    assert answer.json()["model"]["version"] == version
+    return version
+
+
 def until_ended(client: TestClient, limit_s: float = 60) -> tuple[dict[str, Any], set[str]]:
     """Ask, as many clients, until the rollout has ended; how it ended, and the versions that answered."""
     versions, deadline_s, asked = set(), time.monotonic() + limit_s, 0
     while True:
-        for _ in range(20):
-            asked += 1
-            headers = {"X-Rollout-Key": f"user-{asked}"}
-            answer = client.post("/v1/predict", json={"text": "good"}, headers=headers)
-            assert answer.status_code == 200, answer.text
-            assert answer.json()["model"]["version"] == answer.headers["X-Model-Version"]
-            versions.add(answer.headers["X-Model-Version"])
+        versions |= {version_for(client, user) for user in range(asked, asked + 20)}
+        asked += 20
         state = client.get("/v1/models/reviews/rollout").json()
         if state["status"] not in ("running", "watching"):
             return state, versions
@@ -125,12 +129,10 @@ def test_a_shadow_that_agrees_passes_and_changes_nothing(
 def test_feedback_rolls_back_and_a_store_that_is_away_stops_nothing(
     serving: Serving, model: WordCounter, new: WordCounter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = 0
+    back = threading.Event()
 
     def judge(name: str, rollout: Rollout) -> Judged:
-        nonlocal asked
-        asked += 1
-        if asked < 3:
+        if not back.is_set():
             raise RegistryError("the store of predictions is away")
         return Judged(Rate(300, 3), Rate(300, 150))
 
@@ -138,8 +140,11 @@ def test_feedback_rolls_back_and_a_store_that_is_away_stops_nothing(
     app.state.rollouts._conductor._judge = judge
     with TestClient(app, **HOST) as client:  # type: ignore[arg-type]
         begin(until_ready(client), new, steps="50", plan=FAST | {"min_step_s": 3600})
-        ended, versions = until_ended(client)
-    assert (ended["status"], versions) == ("rolled_back", {model.version, new.version})
+        assert {version_for(client, user) for user in range(40)} == {model.version, new.version}
+        until(lambda: "the store of predictions is away" in caplog.text)
+        back.set()
+        ended, _ = until_ended(client)
+    assert ended["status"] == "rolled_back"
     assert "wrong answers 50\u202f% (150 of 300) against 1\u202f% (3 of 300)" in ended["reason"]
     assert "the rollout of reviews by its feedback is not followed: the store of predictions is away" in caplog.text
 

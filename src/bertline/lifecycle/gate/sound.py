@@ -59,9 +59,8 @@ def same_on_its_engine(judged: Judged, challenger: Contestant, settings: GateSet
     name, predictor, least = "parity", challenger.predictor, settings.min_agreement
     if not challenger.manifest.engines:
         return Check(name, "yes", "the bundle has no engine: PyTorch answers from the full network itself")
-    if least is None and any(
-        one.name == predictor.engine and one.network != FULL for one in challenger.manifest.engines
-    ):
+    networks = {one.name: one.network for one in challenger.manifest.engines}
+    if least is None and networks.get(predictor.engine, FULL) != FULL:
         said = f"{predictor.engine} answers with a student, which may differ: the other checks judge its own answers"
         return Check(name, "yes", said)
     least = LEAST_AGREEMENT if least is None else least
