@@ -126,6 +126,8 @@ class WorkerProcess:
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._number = 0
         self._running = self._lost = False
+        self._process: asyncio.subprocess.Process | None = None
+        self._transport: asyncio.Transport | None = None
         self._watch: Watch | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -141,10 +143,14 @@ class WorkerProcess:
         command += ["--engine", self._engine] if self._engine else []
         command += ["--lanes", str(self._lanes)] if self._lanes else []
         command += ["--checksum", self._checksum] if self._checksum else []
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
-            )
+        try:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
+                )
+        except BaseException:
+            ours.close()
+            raise
         loop = asyncio.get_running_loop()
         ready = self._waiting[0] = loop.create_future()
         try:
@@ -167,6 +173,7 @@ class WorkerProcess:
     @property
     def pid(self) -> int:
         """Of the process."""
+        assert self._process is not None  # it has started
         return self._process.pid
 
     @property
@@ -181,8 +188,9 @@ class WorkerProcess:
         self._number += 1
         number, loop = self._number, asyncio.get_running_loop()
         reply = self._waiting[number] = loop.create_future()
-        self._transport.write(Order(number, output, batch, alone, behind).pack())
         assert self._watch is not None  # it has started
+        assert self._transport is not None
+        self._transport.write(Order(number, output, batch, alone, behind).pack())
         if not behind:  # how long that takes says nothing about the process
             self._watch.sent(number, output, batch.padded_tokens, loop.time(), alone=alone)
         try:
@@ -200,18 +208,21 @@ class WorkerProcess:
         self._running = False
         if self._watching is not None:
             self._watching.cancel()
-        with suppress(AttributeError):  # it was never started
+        if self._transport is not None:
             self._transport.close()
-            try:
-                await asyncio.wait_for(self._process.wait(), END_S)
-            except TimeoutError:
-                self.kill()
-                await self._process.wait()
+        if self._process is None:
+            return  # it was never started
+        try:
+            await asyncio.wait_for(self._process.wait(), END_S)
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
 
     def kill(self) -> None:
-        """Kill the process."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """Kill the process, if it was started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
 
     def heard(self) -> None:
         """The process sent something."""
@@ -237,7 +248,8 @@ class WorkerProcess:
         if self._watching is not None:
             self._watching.cancel()
         self.kill()
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(WorkerLost())
@@ -261,6 +273,7 @@ class WorkerProcess:
                 log.warning("process %d %s", self.pid, what)
             if now_s - asked_s >= BEAT_S:
                 asked_s = now_s
+                assert self._transport is not None
                 self._transport.write(PING)
 
 

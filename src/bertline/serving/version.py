@@ -98,6 +98,7 @@ class Version:
         self._lines: dict[str, Line] = {}
         self._recent: list[float] = []
         self._recovering: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()  # of workers that were lost
         self._stopped = False
 
     @property
@@ -171,14 +172,18 @@ class Version:
 
     async def _end(self) -> None:
         self._stopped = True
+        ending = set(self._ending)
         if self._recovering is not None:
             self._recovering.cancel()
+            ending.add(self._recovering)
         for line in self._lines.values():
             self._scheduler.remove(line)
         self._lines = {}
         worker, self._worker, self.station.worker = self._worker, None, None
         if worker is not None:
             await worker.stop()
+        if ending:  # a process that is not waited for outlives the server
+            await asyncio.wait(ending)
 
     async def _new_worker(self) -> Worker:
         worker = self._start_worker(
@@ -219,7 +224,11 @@ class Version:
 
     def _lost(self, why: str) -> None:
         log.error("the process that computes %s %s was lost: %s; it is replaced", self.name, self.version, why)
-        self.station.worker, self._worker = None, None
+        worker, self._worker, self.station.worker = self._worker, None, None
+        if worker is not None:
+            task = asyncio.create_task(worker.stop(), name="end")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
         if not self._stopped:
             self._recovering = asyncio.create_task(self._recover(), name="recover")
 

@@ -50,7 +50,24 @@ def test_a_worker_that_is_ready_just_as_its_version_is_stopped_is_stopped_too(mo
             model.workers[0].lose()
             while len(model.workers) < 2:
                 await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
         assert model.workers[1].stopped
+
+    asyncio.run(story())
+
+
+def test_a_lost_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = ThreadWorker.stop
+
+    async def slowly(worker: ThreadWorker) -> None:
+        await asyncio.sleep(0.05)
+        await ends(worker)
+
+    async def story() -> None:
+        model = WordCounter()
+        monkeypatch.setattr(ThreadWorker, "stop", slowly)
+        async with serving_of({"reviews": model}) as serving:
+            await serving.until_ready()
+            model.workers[0].lose()
+        assert model.workers[0].stopped
 
     asyncio.run(story())
