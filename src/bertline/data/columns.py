@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
@@ -23,6 +24,7 @@ NEGATIVE_NAMES = ("negative", "hard_negative")
 SCORE_NAMES = ("score", "relevance", "grade", "label")
 LIKENESS_NAMES = (*SCORE_NAMES, "similarity", "similarity_score")
 LABEL_NAMES = ("label", "labels", "category", "class", "sentiment", "topic", "intent", "target")
+_TAG = re.compile(r"O|[BIES]-\S+")  # as files of CoNLL have them
 
 
 class ColumnInDoubt(DataError):
@@ -79,12 +81,18 @@ def hint_of(kind: str, columns: Sequence[str], *, header: bool) -> str:
 
     >>> hint_of("csv", ["A fine film."], header=True)
     '; if it has no header, pass --no-header'
+    >>> hint_of("tsv", ["EU", "B-ORG"], header=False)
+    ''
+    >>> hint_of("tsv", ["EU", "B-ORG"], header=True)
+    '; if it has no header, pass --no-header; if its lines are tokens with tags, pass --format conll'
     """
     if kind not in ("csv", "tsv"):
         return ""
     hints = ["if it has no header, pass --no-header"] if header else []
     if any(mark in column for column in columns for mark in ",;\t|"):
         hints.append("if its fields have another delimiter, pass --delimiter")
+    if header and any(_TAG.fullmatch(column) for column in columns):
+        hints.append("if its lines are tokens with tags, pass --format conll")
     return "".join(f"; {one}" for one in hints)
 
 

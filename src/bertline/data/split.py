@@ -68,9 +68,9 @@ def stratified_split(
         parts = _by_label(codes.codes, shares, rng) if codes.single else _by_labels(codes, shares, rng)
     for part, share in enumerate(shares):
         if share and not (parts == part).any():
-            of = "" if groups is None else f" in {len(set(_group_codes(groups).tolist())):,} groups"
+            of = "" if groups is None else f", groups: {len(set(_group_codes(groups).tolist())):,}"
             raise DataError(
-                f"{len(labels):,} rows{of} are too few for a {PARTS[part]} share of {share:g}: "
+                f"there are too few rows for a {PARTS[part]} share of {share:g} (rows: {len(labels):,}{of}): "
                 "give more, or other shares"
             )
     train, validation, test = (tuple(np.flatnonzero(parts == part).tolist()) for part in range(3))

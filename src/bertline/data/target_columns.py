@@ -319,6 +319,9 @@ def name_in(row: Row, column: str) -> str | BadRow | None:
 
 def _check_several(source: str, where: str, targets: Sequence[Target]) -> None:
     counts = Counter(name for one in targets for name in names_of(one))
+    if counts and min(counts.values()) == len(targets) > 1:
+        names = ", ".join(counts)
+        raise DataError(f"{source} gives every text the same labels ({names}) {where}: give texts that differ in them")
     if max(counts.values(), default=0) > 1:
         return
     raise DataError(

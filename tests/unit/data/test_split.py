@@ -141,11 +141,12 @@ def test_shares_that_leave_nothing_for_training(validation: float, test: float) 
 def test_too_few_rows_or_groups() -> None:
     with pytest.raises(DataError) as error:
         stratified_split(["a", "a", "b", "b"], validation_ratio=0.1, test_ratio=0.0, seed=0)
-    assert str(error.value) == "4 rows are too few for a validation share of 0.1: give more, or other shares"
+    told = "there are too few rows for a validation share of 0.1 (rows: 4): give more, or other shares"
+    assert str(error.value) == told
     with pytest.raises(DataError) as error:
         stratified_split(["a", "b"] * 9, groups=["g", "g", "h"] * 6, validation_ratio=0.2, test_ratio=0.2, seed=0)
-    assert "18 rows in 2 groups are too few for a " in str(error.value)
-    with pytest.raises(DataError, match=r"0 rows are too few for a train share of 0\.8"):
+    assert " (rows: 18, groups: 2): give more" in str(error.value)
+    with pytest.raises(DataError, match=r"too few rows for a train share of 0\.8 \(rows: 0\)"):
         stratified_split([], validation_ratio=0.1, test_ratio=0.1, seed=0)
 
 

@@ -146,6 +146,14 @@ def test_no_label_twice_is_nothing_to_learn_from(tmp_path: Path) -> None:
         read(path)
 
 
+def test_the_same_labels_everywhere_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": ["x", "y"]} for i in range(3)]
+    told = r"gives every text the same labels \(x, y\) in column 'label': give texts that differ in them"
+    with pytest.raises(DataError, match=told):
+        read(table(tmp_path / "t.jsonl", rows))
+    read(table(tmp_path / "differ.jsonl", [*rows, {"text": "other", "label": []}]))
+
+
 def test_numbers(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", "text,target\na,3\nb,-0.5\nc,1e2\n")
     assert read(path, Numbers()).targets == [3.0, -0.5, 100.0]
