@@ -26,8 +26,8 @@ def with_table(settings: TrainSettings, spec: TaskSpec, train: Rows) -> TrainSet
 
     Batches of long texts hold ``TEXTS_OF_BATCH`` of average length, or more. The epochs are enough for ``STEPS`` steps,
     at most ``MOST_EPOCHS``: a few validation rows choose an epoch by chance, so such a run ends with its last one
-    unless ``patience`` was set. Both were measured with one label per text, and only the batches hold for other
-    classifiers too; few-shot training has steps of its own.
+    unless ``patience`` was set. Epochs were measured with one and several labels per text, and numbers keep theirs;
+    few-shot training has steps of its own.
 
     Args:
         settings: of the run, with its task's defaults.
@@ -39,7 +39,7 @@ def with_table(settings: TrainSettings, spec: TaskSpec, train: Rows) -> TrainSet
         return settings
     if are_long(train):
         settings = settings.with_defaults({"batch_tokens": _enough_tokens(train, settings.batch_tokens)})
-    if problem != "single" or "epochs" in settings.model_fields_set:
+    if problem == "number" or "epochs" in settings.model_fields_set:
         return settings
     steps = len(train.plan(settings.batch_tokens, epoch_seed(settings.seed, 0)))
     epochs = min(math.ceil(STEPS / steps), MOST_EPOCHS)

@@ -33,9 +33,10 @@ def used(spec: TaskSpec = SPEC, **settings: Any) -> TrainSettings:
     return with_table(TrainSettings(**settings), spec, ROWS)
 
 
-def test_a_table_of_few_steps_gets_the_fewest_epochs_that_are_enough_and_runs_them_all() -> None:
+@pytest.mark.parametrize("problem", ["single", "several"])
+def test_a_table_of_few_steps_gets_the_fewest_epochs_that_are_enough_and_runs_them_all(problem: Any) -> None:
     steps = len(ROWS.plan(256, 0))
-    settings = used(batch_tokens=256)
+    settings = used(Spec(labels=("bad", "good"), problem=problem), batch_tokens=256)
     assert 3 < settings.epochs < MOST_EPOCHS
     assert steps * (settings.epochs - 1) < STEPS <= steps * settings.epochs
     assert settings.patience == settings.epochs
@@ -56,7 +57,6 @@ def test_a_number_that_was_set_and_a_table_of_enough_steps_keep_theirs(given: di
     [
         TagSpec(types=("x",)),
         EmbedSpec(dimensions=()),
-        Spec(labels=("bad", "good"), problem="several"),
         Spec(labels=("stars",), problem="number"),
     ],
 )
