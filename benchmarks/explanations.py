@@ -180,8 +180,8 @@ def page(sections: Sequence[str], found: dict[str, Any]) -> str:
             *sections,
             "## Exactness",
             "",
-            "Base and shares add up to the answer within 1e-6 in every explanation above by shapley and partition: the "
-            "benchmark stops otherwise. The same call gave "
+            "Base and shares add up to the answer within 1e-6 in every explanation above by linear, shapley and "
+            "partition: the benchmark stops otherwise. The same call gave "
             f"{'the same answer' if found['same'] else 'another answer'} again for the first ten texts "
             "below. A model learned that texts with the "
             f"made-up word {PLANTED} are favourable. It is the first cause of {found['first']} of {found['texts']} "

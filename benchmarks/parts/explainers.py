@@ -33,7 +33,7 @@ def ours(method: str) -> Shares:
         settings = ExplainSettings.model_validate({"method": method, "budget": budget, "skip_faithfulness": True})
         model = case.model.predictor if method == "integrated-gradients" else case.model
         found = explain(model, case.text, settings, case.label)
-        if method in ("shapley", "partition"):
+        if method in ("linear", "shapley", "partition"):
             rest = found.base + sum(one.share for one in found.words) - found.value
             assert abs(rest) <= 1e-6, f"shares of {method} do not add up: {rest}"
         return np.array([one.share for one in found.words])

@@ -11,6 +11,7 @@ from bertline.bundle.engine import WORDS
 from bertline.errors import UsageError
 from bertline.explanation.faithful import Faithfulness, faithfulness
 from bertline.explanation.found import Explanation, Part
+from bertline.explanation.linear import linear
 from bertline.explanation.methods import Shares, balanced, joined, leave_one_out, partition, shapley
 from bertline.explanation.phrases import phrases
 from bertline.explanation.question import Answering, Question, question
@@ -129,7 +130,7 @@ def _shares(asked: Question, settings: ExplainSettings) -> tuple[Shares, int]:
     try:
         if len(asked.words) <= most or len(sentences) < 3 or settings.method == "leave-one-out":
             value = _value(asked, [[place] for place in range(len(asked.words))], settings, settings.budget)
-            return _by(settings, value, sentences), value.computed
+            return _by(asked, settings, value, sentences), value.computed
         return _by_sentence(asked, settings, sentences)
     except OverBudget:
         raise UsageError(
@@ -142,7 +143,9 @@ def _value(asked: Question, groups: Sequence[Sequence[int]], settings: ExplainSe
     return Value(asked.sets, groups, removal=settings.removal, budget=budget)
 
 
-def _by(settings: ExplainSettings, value: Value, sentences: Sequence[Sequence[int]]) -> Shares:
+def _by(asked: Question, settings: ExplainSettings, value: Value, sentences: Sequence[Sequence[int]]) -> Shares:
+    if settings.method == "linear":
+        return linear(value, asked.shown, seed=settings.seed)
     if settings.method == "leave-one-out":
         return leave_one_out(value)
     if settings.method == "partition":
@@ -157,7 +160,7 @@ def _by_sentence(asked: Question, settings: ExplainSettings, sentences: Sequence
     evenly over them, so that all words add up.
     """
     outer = _value(asked, sentences, settings, settings.budget // 3)
-    whole = _by(settings, outer, [[place] for place in range(len(sentences))])
+    whole = _by(asked, settings, outer, [[place] for place in range(len(sentences))])
     shares, errors = np.zeros(len(asked.words)), np.full(len(asked.words), np.nan)
     for share, own in zip(whole.words, sentences, strict=True):
         shares[own] = share / len(own)
@@ -167,7 +170,7 @@ def _by_sentence(asked: Question, settings: ExplainSettings, sentences: Sequence
         own, budget = sentences[sentence], (settings.budget - computed) // (len(opened) - number)
         inner = _value(asked, [[place] for place in own], settings, budget)
         try:
-            found = _by(settings, inner, [range(len(own))])
+            found = _by(asked, settings, inner, [range(len(own))])
         except OverBudget:
             continue  # its words share evenly
         finally:

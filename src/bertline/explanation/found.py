@@ -18,7 +18,7 @@ class Part:
     Attributes:
         word: where it is.
         share: what it adds to the score; negative if it speaks against it.
-        error: standard error of the share, from the sampled orders; None where nothing was sampled.
+        error: standard error of the share, by the sampled orders or sets of words; None where nothing was sampled.
     """
 
     word: Word

@@ -75,6 +75,11 @@ class Value:
             self._known.update(zip(new, values.tolist(), strict=True))
         return np.array([self._known[key] for key in keys])
 
+    def known(self) -> tuple[Kept, Values]:
+        """The sets that were computed, and their values."""
+        kept = np.stack([np.frombuffer(key, dtype=bool) for key in self._known])
+        return kept, np.array([*self._known.values()])
+
     def words_of(self, kept: Kept) -> Bool[np.ndarray[Any, Any], "sets words"]:
         """Which words stay with the groups that do."""
         words = np.ones((len(kept), len(self._sets.words)), dtype=bool)

@@ -222,7 +222,7 @@ class Model:
         *,
         label: str | None = None,
         span: tuple[int, int] | None = None,
-        method: Method = "shapley",
+        method: Method = "linear",
         removal: Removal = "delete",
         baseline: Baseline = "mask",
         budget: int = 500,
@@ -235,7 +235,7 @@ class Model:
             text: the text, or the pair for a model that reads pairs.
             label: the label to explain; by default the one that the model gives.
             span: of a tagger: the characters whose label is explained; by default the first entity (of that label).
-            method: ``shapley``, ``partition``, ``leave-one-out``, or with PyTorch ``integrated-gradients``.
+            method: ``linear``, ``shapley``, ``partition``, ``leave-one-out``, or with PyTorch ``integrated-gradients``.
             removal: ``delete``, or ``mask`` to put [MASK] in a word's place.
             baseline: what integrated gradients start from: ``mask``, ``pad``, ``zero``, or ``average`` of these.
             budget: most answers of the model that it may take.

@@ -51,7 +51,7 @@ def test_words_and_their_shares(bundle: Path, capsys: pytest.CaptureFixture[str]
     assert rest[-4].startswith("Without any word the model says ")
     assert rest[-3] == "5 tokens were cut, and no word of them has a share."
     assert rest[-2].startswith("Faithfulness: ")
-    assert re.fullmatch(r"1[01]\d answers of the model, shapley\.|120 answers of the model, shapley\.", rest[-1])
+    assert re.fullmatch(r"1[01]\d answers of the model, linear\.|120 answers of the model, linear\.", rest[-1])
 
 
 def test_json(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from bertline.testing.tiny import tiny_tokenizer, write_tiny_bundle
 from bertline.text import Input, Reading
 from bertline.text.reading import texts_of
 
-METHODS: tuple[Method, ...] = ("shapley", "partition", "leave-one-out")
+METHODS: tuple[Method, ...] = ("linear", "shapley", "partition", "leave-one-out")
 WEIGHTS = {"good": 2.0, "bad": -1.5, "film": 0.25}
 
 
@@ -55,7 +55,9 @@ def test_weights_are_found(method: Method) -> None:
 
 
 def test_what_words_mean_together_is_shared() -> None:
-    assert shares(Weighing(LABELS), "not good") == {"not": -2.0, "good": 0.0}
+    assert shares(Weighing(LABELS), "not good", method="shapley") == {"not": -2.0, "good": 0.0}
+    found = shares(Weighing(LABELS), "not good")
+    assert found["not"] < found["good"] < 0  # without "not", "good" is right; without "good", there is nothing to turn
 
 
 def test_the_label_of_the_answer_is_explained_unless_another_is_asked_for() -> None:
@@ -124,7 +126,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("method", ["shapley", "partition"])
+@pytest.mark.parametrize("method", ["linear", "shapley", "partition"])
 @pytest.mark.parametrize("removal", ["delete", "mask"])
 def test_an_engine_explains_its_own_answers(bundle: Path, method: Method, removal: str) -> None:
     predictor = load_predictor(bundle)

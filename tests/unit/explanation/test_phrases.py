@@ -75,7 +75,7 @@ def test_the_budget_is_kept_and_the_strongest_words_come_first(budget: int) -> N
     assert [one.words for one in several] == ([(30, 31)] if budget >= 20 else [])
 
 
-@pytest.mark.parametrize("method", ["shapley", "partition", "leave-one-out"])
+@pytest.mark.parametrize("method", ["linear", "shapley", "partition", "leave-one-out"])
 def test_an_explanation_has_its_phrases_with_each_method(method: Method) -> None:
     model = Weighing(LABELS)
     text = "it is not a good film"

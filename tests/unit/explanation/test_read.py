@@ -84,7 +84,7 @@ class Spotting:
         return readings, [[np.array([0.0, 3.0 if self._id in one.piece.ids else -3.0])] for one in readings]
 
 
-@pytest.mark.parametrize("method", ["shapley", "partition", "leave-one-out"])
+@pytest.mark.parametrize("method", ["linear", "shapley", "partition", "leave-one-out"])
 def test_a_word_that_was_cut_has_no_share(method: Method) -> None:
     text = "a film so on, it is in an arena to be in or so"
     found = explain(Spotting(), text, ExplainSettings(method=method, budget=300), "positive")

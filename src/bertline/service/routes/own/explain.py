@@ -54,7 +54,7 @@ class ExplainRequest(BaseModel):
     span: Characters | None = Field(
         None, description="Of a tagger: the characters whose label is explained; by default the first entity."
     )
-    method: Perturbing = Field("shapley", description="How the share of a word is found.")
+    method: Perturbing = Field("linear", description="How the share of a word is found.")
     removal: Removal = Field("delete", description="delete: a removed word is gone; mask: [MASK] is in its place.")
     budget: int = Field(
         200, ge=8, le=MOST_ANSWERS, description="Most answers of the model that the explanation may take."
