@@ -23,20 +23,27 @@ def fit_temperature(logits: Logits, truth: Indices) -> float:
     """The temperature of least negative log-likelihood on validation data (Guo et al. 2017, section 4.2).
 
     The loss is convex in 1/T, so it has one minimum in log T, which is searched between log 0.05 and log 20.
-    T stays 1 if no other value is better, or if every row is right: the loss would then keep falling as T approaches
-    0, because such data say nothing about mistakes.
+    T stays 1 if no other value is better. If every row is right, the loss would keep falling as T approaches 0, because
+    such data say nothing about mistakes: then T is at least 1, and a row's label counts (n + 1) / (n + 2) and the next
+    one the rest, as Platt (1999) smooths the targets of n rows. A handful of right rows is no reason to be sure.
     """
-    if not len(truth) or np.array_equal(logits.argmax(axis=1), truth):
+    rows, labels = logits.shape
+    if not rows or labels < 2:
         return 1.0
 
+    places = np.arange(rows)
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    of_truth = shifted[np.arange(len(truth)), truth]
+    expected, lowest = shifted[places, truth], LOWEST_TEMPERATURE
+    if np.array_equal(logits.argmax(axis=1), truth):
+        others = shifted.copy()
+        others[places, truth] = -np.inf
+        expected, lowest = ((rows + 1) * expected + others.max(axis=1)) / (rows + 2), 1.0
 
     def loss(log_temperature: float) -> float:  # from logits, because probabilities would underflow to a flat loss
         scale = float(np.exp(-log_temperature))
-        return float((np.log(np.exp(shifted * scale).sum(axis=1)) - of_truth * scale).mean())
+        return float((np.log(np.exp(shifted * scale).sum(axis=1)) - expected * scale).mean())
 
-    bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
+    bounds = (np.log(lowest), np.log(HIGHEST_TEMPERATURE))
     best = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
 

@@ -57,8 +57,15 @@ def test_scaling_keeps_the_labels_and_lowers_the_error_on_other_rows() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 20])
 def test_rows_without_a_mistake_do_not_sharpen(rows: int) -> None:
-    logits = np.tile([[2.0, -1.0]], (rows, 1))
+    logits = np.tile([[0.5, 0.0]], (rows, 1))
     assert fit_temperature(logits, np.zeros(rows, dtype=np.int64)) == 1.0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 20, 2000])
+def test_rows_without_a_mistake_allow_as_much_confidence_as_there_are_rows(rows: int) -> None:
+    logits = np.tile([[8.0, 0.0]], (rows, 1))
+    found = fit_temperature(logits, np.zeros(rows, dtype=np.int64))
+    assert softmax(logits, found)[0, 0] == pytest.approx((rows + 1) / (rows + 2), abs=1e-4)
 
 
 def test_rows_without_a_right_one_end_at_the_bound() -> None:

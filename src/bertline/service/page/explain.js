@@ -12,7 +12,7 @@ import { drawShares } from "./shares.js";
 import { go, hand } from "./views.js";
 
 const METHODS = [
-  ["linear", "a linear model of many mixes"],
+  ["linear", "many mixes of words (a linear model)"],
   ["shapley", "every mix of words (Shapley values)"],
   ["partition", "phrase by phrase (Owen values)"],
   ["leave-one-out", "without one word at a time"],
